@@ -1,0 +1,1 @@
+"""The signature service itself: domain, SAM, operations and formats."""

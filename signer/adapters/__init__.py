@@ -1,0 +1,1 @@
+"""Adapters that need only ports and domain: database, channels, attribute sources."""

@@ -1,0 +1,1 @@
+"""The relational store: SQLite for one host, PostgreSQL beyond."""

@@ -1,0 +1,69 @@
+"""Appends audit records to this process's hash chain, inside the caller's transaction."""
+
+import uuid
+from datetime import datetime
+
+from sqlalchemy import Connection, insert, update
+
+from signer.adapters.store.tables.audit import audit_record, audit_writer
+from signer.domain.audit import AuditRecord, chain_hash, record_body
+from signer.ports import Clock
+
+GENESIS = bytes(32)
+
+
+class AuditChain:
+    """One writer = one process start.  ``append`` is the last statement of a store method.
+
+    The head is a row: locked by the update, so records of one writer are strictly ordered.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.writer_id = str(uuid.uuid4())
+
+    def append(self, connection: Connection, *records: AuditRecord) -> None:
+        """Write ``records`` in order; the caller's transaction commits them with its own rows."""
+        if not records:
+            return
+        now = self._clock.now()
+        head, sequence = self._lock_head(connection, now)
+        rows = []
+        for record in records:
+            sequence += 1
+            body = record_body(record, writer=self.writer_id, sequence=sequence, at=now)
+            head = chain_hash(head, body)
+            rows.append(
+                {
+                    "writer_id": self.writer_id,
+                    "sequence": sequence,
+                    "at": now,
+                    "event": record.event.value,
+                    "subject": record.subject,
+                    "transaction_id": record.transaction,
+                    "body": body,
+                    "hash": head,
+                }
+            )
+        connection.execute(insert(audit_record), rows)
+        connection.execute(
+            update(audit_writer)
+            .where(audit_writer.c.id == self.writer_id)
+            .values(head=head, sequence=sequence)
+        )
+
+    def _lock_head(self, connection: Connection, now: datetime) -> tuple[bytes, int]:
+        lock = (
+            update(audit_writer)
+            .where(audit_writer.c.id == self.writer_id)
+            .values(sequence=audit_writer.c.sequence)
+            .returning(audit_writer.c.head, audit_writer.c.sequence)
+        )
+        row = connection.execute(lock).one_or_none()
+        if row is None:
+            connection.execute(
+                insert(audit_writer),
+                {"id": self.writer_id, "started_at": now, "sequence": 0, "head": GENESIS},
+            )
+            return GENESIS, 0
+        return row.head, row.sequence

@@ -1,0 +1,1 @@
+"""Values and rules of remote signing, on the standard library alone."""
