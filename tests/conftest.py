@@ -1,0 +1,7 @@
+"""Fixtures of every tier; each module under tests/fixtures owns one kind."""
+
+pytest_plugins = [
+    "tests.fixtures.clock",
+    "tests.fixtures.databases",
+    "tests.fixtures.tokens",
+]
