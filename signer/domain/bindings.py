@@ -10,6 +10,7 @@ from signer.domain.transaction import SigningItem, Transaction
 from signer.domain.values import (
     ClientId,
     CredentialId,
+    Digest,
     KeyAlgorithm,
     SignerId,
     TenantId,
@@ -77,6 +78,32 @@ class Bindings:
         fields.append(len(self.attributes))
         fields += [attribute.canonical() for attribute in self.attributes]
         fields += [self.text_version, self.text_sha256]
+        return hashlib.sha256(length_prefixed(*fields)).digest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GrantBindings:
+    """What a SAD or a service grant is bound to: digests only, no document and no text shown."""
+
+    client: ClientId
+    credential: CredentialId
+    digests: tuple[Digest, ...]
+    attributes: tuple[ProfessionalAttribute, ...] = ()
+    purpose: str = "signature"
+
+    def sha256(self) -> bytes:
+        """SHA-256 of the canonical bytes: ordered digests, their algorithm and count."""
+        fields: list[bytes | str | int] = [
+            "chancela-grant-bindings/1",
+            self.client,
+            self.credential,
+            self.purpose,
+            len(self.digests),
+        ]
+        for digest in self.digests:
+            fields += [digest.algorithm.value, digest.value]
+        fields.append(len(self.attributes))
+        fields += [attribute.canonical() for attribute in self.attributes]
         return hashlib.sha256(length_prefixed(*fields)).digest()
 
 

@@ -18,7 +18,7 @@ from signer.domain.values import (
 
 @unique
 class TransactionState(StrEnum):
-    """Where a transaction stands; only the first three can still lead to a signature."""
+    """Where a transaction stands; only the first four can still lead to a signature."""
 
     CREATED = "created"
     """Digests fixed, PIN awaited."""
@@ -26,6 +26,8 @@ class TransactionState(StrEnum):
     """PIN right, code sent."""
     CLAIMED = "claimed"
     """Slot claimed: signing now, at most once."""
+    COMPLETING = "completing"
+    """Signature values made and kept; a time-stamp is awaited, the code is not spent twice."""
     SIGNED = "signed"
     REFUSED = "refused"
     """By the citizen, on our page."""
@@ -40,7 +42,14 @@ class TransactionState(StrEnum):
         return self not in _OPEN
 
 
-_OPEN = frozenset({TransactionState.CREATED, TransactionState.ASKED, TransactionState.CLAIMED})
+_OPEN = frozenset(
+    {
+        TransactionState.CREATED,
+        TransactionState.ASKED,
+        TransactionState.CLAIMED,
+        TransactionState.COMPLETING,
+    }
+)
 
 
 @unique
@@ -90,6 +99,15 @@ class SigningItem:
     """Signature value, CMS (DER) or signed document, once signed."""
 
 
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A signature value made for one item, with what completes it later."""
+
+    ordinal: int
+    signature: bytes = field(repr=False)
+    prepared: bytes = field(default=b"", repr=False)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transaction:
     """One request to sign, from the first call to its end."""
@@ -127,3 +145,5 @@ class Transaction:
     ended_at: datetime | None = None
     failure: str | None = None
     callback_url: str | None = None
+    replay_kcv: bytes | None = field(default=None, repr=False)
+    """Key check value of the code that won: a repeated code finds the stored result."""

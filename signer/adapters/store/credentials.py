@@ -1,0 +1,219 @@
+"""Credentials: sealed keys, permanent slots, enrolment conditional on the account's epoch."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from signer.adapters.store.audit_chain import AuditChain
+from signer.adapters.store.engine import Database
+from signer.adapters.store.rows import chain_text, credential_of, slot_of, slot_values
+from signer.adapters.store.tables.accounts import account
+from signer.adapters.store.tables.accounts import credential as credentials
+from signer.adapters.store.tables.activation import slot as slots
+from signer.domain.account import AccountState
+from signer.domain.activation import SealedKey, Slot
+from signer.domain.audit import AuditRecord
+from signer.domain.bindings import Stage
+from signer.domain.credential import Credential, CredentialState
+from signer.domain.errors import ConflictError
+from signer.domain.values import CredentialId, SignerId
+
+_PERMANENT = (Stage.PIN.value, Stage.SERVICE.value)
+
+
+class SQLCredentialStore:
+    """A handful of indexed rows per citizen, whatever the number of citizens."""
+
+    def __init__(self, database: Database, chain: AuditChain) -> None:
+        self._database = database
+        self._chain = chain
+
+    def credential(self, credential_id: CredentialId) -> Credential | None:
+        """By id."""
+        with self._database.read() as connection:
+            row = connection.execute(
+                select(credentials).where(credentials.c.id == credential_id)
+            ).one_or_none()
+        return None if row is None else credential_of(row)
+
+    def of(self, signer: SignerId) -> tuple[Credential, ...]:
+        """All credentials of a citizen that still have a key, oldest first."""
+        with self._database.read() as connection:
+            rows = connection.execute(
+                select(credentials)
+                .where(credentials.c.account_id == signer, credentials.c.blob.is_not(None))
+                .order_by(credentials.c.created_at, credentials.c.id)
+            ).all()
+        return tuple(credential_of(row) for row in rows)
+
+    def requests(self, signer: SignerId) -> tuple[tuple[Credential, bytes], ...]:
+        """Live credentials of a citizen with their PKCS#10 requests (DER)."""
+        with self._database.read() as connection:
+            rows = connection.execute(
+                select(credentials)
+                .where(credentials.c.account_id == signer, credentials.c.blob.is_not(None))
+                .order_by(credentials.c.created_at, credentials.c.id)
+            ).all()
+        return tuple((credential_of(row), row.csr_der) for row in rows)
+
+    def awaiting_certificate(self) -> tuple[SignerId, ...]:
+        """Citizens with a key whose certificate is not issued yet."""
+        with self._database.read() as connection:
+            found = connection.execute(
+                select(credentials.c.account_id)
+                .where(
+                    credentials.c.state == CredentialState.REQUESTED.value,
+                    credentials.c.account_id.is_not(None),
+                )
+                .distinct()
+            ).scalars()
+            return tuple(SignerId(signer) for signer in found)
+
+    def blob(self, credential_id: CredentialId) -> bytes | None:
+        """The sealed key; None once destroyed."""
+        with self._database.read() as connection:
+            return connection.execute(
+                select(credentials.c.blob).where(credentials.c.id == credential_id)
+            ).scalar_one_or_none()
+
+    def permanent_slot(self, credential_id: CredentialId) -> Slot | None:
+        """The PIN or service slot."""
+        with self._database.read() as connection:
+            row = connection.execute(
+                select(slots).where(
+                    slots.c.credential_id == credential_id, slots.c.stage.in_(_PERMANENT)
+                )
+            ).one_or_none()
+        return None if row is None else slot_of(row)
+
+    def set_chain(
+        self, credential_id: CredentialId, chain: Sequence[bytes], *, audit: AuditRecord
+    ) -> bool:
+        """REQUESTED to ACTIVE with the issued chain; False when it was no longer REQUESTED."""
+        issuing = (
+            update(credentials)
+            .where(
+                credentials.c.id == credential_id,
+                credentials.c.state == CredentialState.REQUESTED.value,
+            )
+            .values(state=CredentialState.ACTIVE.value, chain=chain_text(chain))
+            .returning(credentials.c.id)
+        )
+        with self._database.begin() as connection:
+            done = connection.execute(issuing).first() is not None
+            self._chain.append(connection, audit)
+            return done
+
+    def install(
+        self,
+        signer: SignerId,
+        keys: Sequence[SealedKey],
+        *,
+        expected_epoch: int,
+        signature_salt: bytes,
+        authentication_salt: bytes | None,
+        authentication_kcv: bytes | None,
+        audit: Sequence[AuditRecord],
+    ) -> bool:
+        """Replace all live keys of the account; False when its epoch changed meanwhile."""
+        values: dict[str, object] = {
+            "state": AccountState.ACTIVE.value,
+            "signature_salt": signature_salt,
+            "recovery_requested_at": None,
+        }
+        if authentication_salt is not None:
+            values["authentication_salt"] = authentication_salt
+            values["authentication_kcv"] = authentication_kcv
+        with self._database.begin() as connection:
+            if not _advance(connection, signer, expected_epoch, values):
+                return False
+            _destroy_keys(connection, signer)
+            connection.execute(insert(credentials), [_credential_values(key) for key in keys])
+            connection.execute(insert(slots), [slot_values(key.slot) for key in keys])
+            self._chain.append(connection, *audit)
+        return True
+
+    def reseal(
+        self,
+        signer: SignerId,
+        keys: Sequence[SealedKey],
+        *,
+        expected_epoch: int,
+        signature_salt: bytes,
+        audit: Sequence[AuditRecord],
+    ) -> bool:
+        """New blobs and PIN slots for the same keys; every other slot is deleted."""
+        with self._database.begin() as connection:
+            if not _advance(connection, signer, expected_epoch, {"signature_salt": signature_salt}):
+                return False
+            connection.execute(delete(slots).where(slots.c.account_id == signer))
+            for key in keys:
+                connection.execute(
+                    update(credentials)
+                    .where(credentials.c.id == key.credential.id)
+                    .values(
+                        blob=key.blob,
+                        epoch=key.credential.epoch,
+                        master_key_id=key.credential.master_key_id,
+                    )
+                )
+            connection.execute(insert(slots), [slot_values(key.slot) for key in keys])
+            self._chain.append(connection, *audit)
+        return True
+
+    def install_service(self, key: SealedKey, *, owner: str, audit: AuditRecord) -> None:
+        """Insert a service credential; ConflictError when its id is taken."""
+        values = _credential_values(key) | {"account_id": None, "owner": owner}
+        with self._database.begin() as connection:
+            try:
+                connection.execute(insert(credentials), values)
+            except IntegrityError as error:
+                raise ConflictError from error
+            connection.execute(insert(slots), slot_values(key.slot))
+            self._chain.append(connection, audit)
+
+
+def _advance(
+    connection: Connection, signer: SignerId, expected_epoch: int, values: dict[str, object]
+) -> bool:
+    advancing = (
+        update(account)
+        .where(
+            account.c.id == signer,
+            account.c.epoch == expected_epoch,
+            account.c.state.in_([AccountState.INVITED.value, AccountState.ACTIVE.value]),
+        )
+        .values(epoch=expected_epoch + 1, **values)
+        .returning(account.c.id)
+    )
+    return connection.execute(advancing).first() is not None
+
+
+def _destroy_keys(connection: Connection, signer: SignerId) -> None:
+    connection.execute(delete(slots).where(slots.c.account_id == signer))
+    connection.execute(
+        update(credentials)
+        .where(credentials.c.account_id == signer, credentials.c.blob.is_not(None))
+        .values(blob=None, state=CredentialState.DESTROYED.value)
+    )
+
+
+def _credential_values(key: SealedKey) -> dict[str, object]:
+    credential = key.credential
+    return {
+        "id": credential.id,
+        "tenant": credential.tenant,
+        "account_id": credential.signer,
+        "owner": credential.signer,
+        "kind": credential.kind.value,
+        "algorithm": credential.algorithm.value,
+        "state": credential.state.value,
+        "epoch": credential.epoch,
+        "svd_der": credential.svd_der,
+        "csr_der": key.csr_der,
+        "master_key_id": credential.master_key_id,
+        "blob": key.blob,
+        "chain": chain_text(credential.chain_der),
+        "created_at": credential.created_at,
+    }

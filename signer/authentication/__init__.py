@@ -1,0 +1,1 @@
+"""Who is there: PINs, one-time codes, attempts and their limits."""
