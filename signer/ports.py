@@ -15,6 +15,7 @@ from signer.domain.authorisation import Authorisation
 from signer.domain.bindings import KeyScope
 from signer.domain.credential import Credential
 from signer.domain.values import (
+    ClientId,
     Digest,
     KeyAlgorithm,
     Secret,
@@ -128,6 +129,8 @@ class Message:
     """Public transaction id, for the demo outbox."""
     code: Secret | None = None
     """The code inside the text, for the demo outbox only."""
+    client: ClientId = ClientId("")  # noqa: RUF009 - a NewType call gives the string itself
+    """Webhooks only: whose secret signs."""
 
 
 class Channel(Protocol):
@@ -211,6 +214,14 @@ class SignatureVerifier(Protocol):
         self, svd_der: bytes, algorithm: SignatureAlgorithm, digest: bytes, value: SignatureValue
     ) -> bool:
         """True only when it verifies."""
+        ...
+
+
+class Statistics(Protocol):
+    """Counts events for public figures, without identity."""
+
+    def count(self, event: str, channel: str = "", client: str = "") -> None:
+        """Add one to ``event`` (``code.delivered``, ``notice.sent`` …) of today."""
         ...
 
 

@@ -7,6 +7,8 @@ from typing import Final
 
 from signer.domain.values import ClientId, length_prefixed, to_microseconds
 
+NOBODY: Final = ClientId("")
+
 
 @unique
 class MessageKind(StrEnum):
@@ -58,17 +60,20 @@ class OutgoingMessage:
     """End of the code's or link's life: never sent after, body erased."""
     subject: str = ""
     """Signer id, for audit."""
-    client: ClientId = ClientId("")
+    client: ClientId = NOBODY
     """Who asked; for webhooks whose secret signs."""
     process: str = ""
-    """Public transaction or challenge id."""
-    replaces: str = ""
-    """Unsent messages with the same value here are cancelled when this one is written."""
+    """Public transaction or challenge id; of a process's codes only the newest is sent."""
 
     def __post_init__(self) -> None:
         if not self.channels or any("," in name or not name for name in self.channels):
             msg = "a message needs at least one channel, and channel names have no comma"
             raise ValueError(msg)
+
+    @property
+    def channel(self) -> str:
+        """The channel tried first."""
+        return self.channels[0]
 
     def aad(self) -> bytes:
         """What the encrypted body is bound to, so that bodies cannot be swapped between rows."""
@@ -163,5 +168,6 @@ def pause_before(kind: MessageKind, rounds: int, jitter: float) -> timedelta:
     """
     if rounds < 1:
         return timedelta()
-    pause = min(_FIRST_PAUSE * 2 ** min(rounds - 1, 20), _LONGEST_PAUSE[kind])
+    doubled: int = 1 << min(rounds - 1, 20)
+    pause = min(_FIRST_PAUSE * doubled, _LONGEST_PAUSE[kind])
     return pause * (0.5 + jitter / 2)
