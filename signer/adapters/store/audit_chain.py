@@ -7,9 +7,8 @@ from sqlalchemy import Connection, insert, update
 
 from signer.adapters.store.tables.audit import audit_record, audit_writer
 from signer.domain.audit import AuditRecord, chain_hash, record_body
+from signer.domain.audit_log import GENESIS
 from signer.ports import Clock
-
-GENESIS = bytes(32)
 
 
 class AuditChain:

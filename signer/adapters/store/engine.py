@@ -7,17 +7,32 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import (
+    DatabaseError,
+    DBAPIError,
+    InterfaceError,
+    InternalError,
+    OperationalError,
+)
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from signer.domain.errors import StoreUnavailableError
 
 SQLITE_TIMEOUT_SECONDS = 10
 POOL_SIZE = 4
+POOL_TIMEOUT_SECONDS = 10
+POSTGRESQL_OPTIONS = {
+    "lock_timeout": "5s",
+    "statement_timeout": "30s",
+    "idle_in_transaction_session_timeout": "30s",
+    "TimeZone": "UTC",
+}
+"""No request waits for ever, and a stuck process does not keep its row locks."""
 
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """A writing engine and a reading one (the same on PostgreSQL)."""
+    """A writing engine and a reading one (on PostgreSQL they share their connections)."""
 
     writer: Engine
     reader: Engine
@@ -35,25 +50,30 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """One consistent read."""
+        """One consistent read; the database itself refuses to write in it."""
         with _translated(), self.reader.begin() as connection:
             yield connection
 
     def dispose(self) -> None:
         """Close all pooled connections (before a fork, at the end of a test)."""
         self.writer.dispose()
-        if self.reader is not self.writer:
-            self.reader.dispose()
+        self.reader.dispose()
 
 
 @contextmanager
 def _translated() -> Iterator[None]:
+    """Faults of the database become StoreUnavailableError; mistakes in our SQL stay as they are.
+
+    OperationalError covers lost connections, SQLite's "locked" and "disk is full", and
+    PostgreSQL's deadlocks, serialisation failures and timeouts.
+    """
     try:
         yield
-    except (OperationalError, InterfaceError) as error:
+    except (OperationalError, InterfaceError, InternalError, PoolTimeoutError) as error:
         raise StoreUnavailableError(retry_after=2) from error
     except DBAPIError as error:
-        if error.connection_invalidated:
+        # The plain class is what SQLite raises for a damaged or foreign file.
+        if error.connection_invalidated or type(error) is DatabaseError:
             raise StoreUnavailableError(retry_after=2) from error
         raise
 
@@ -65,21 +85,31 @@ def open_database(url: str) -> Database:
     BEGIN IMMEDIATE, because the driver's own mode silently loses updates.
     """
     parsed = make_url(url)
-    if parsed.get_backend_name() != "sqlite":
-        engine = create_engine(
-            parsed, pool_size=POOL_SIZE, max_overflow=16, pool_pre_ping=True, pool_timeout=10
-        )
-        return Database(engine, engine)
-    return Database(_sqlite(url, "BEGIN IMMEDIATE"), _sqlite(url, "BEGIN"))
+    if parsed.get_backend_name() == "sqlite":
+        return Database(_sqlite(url, "BEGIN IMMEDIATE"), _sqlite(url, "BEGIN", "query_only=ON"))
+    if parsed.drivername == "postgresql":
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    options = " ".join(f"-c {name}={value}" for name, value in POSTGRESQL_OPTIONS.items())
+    engine = create_engine(
+        parsed,
+        connect_args={"connect_timeout": POOL_TIMEOUT_SECONDS, "options": options},
+        pool_size=POOL_SIZE,
+        max_overflow=16,
+        pool_pre_ping=True,
+        pool_timeout=POOL_TIMEOUT_SECONDS,
+    )
+    # Several selects of one read see one state only from this level on (SQLite always does so).
+    reader = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+    return Database(engine, reader)
 
 
-def _sqlite(url: str, begin: str) -> Engine:
+def _sqlite(url: str, begin: str, *pragmas: str) -> Engine:
     engine = create_engine(
         url,
         connect_args={"timeout": SQLITE_TIMEOUT_SECONDS, "check_same_thread": False},
         pool_size=POOL_SIZE,
         max_overflow=16,
-        pool_timeout=SQLITE_TIMEOUT_SECONDS,
+        pool_timeout=POOL_TIMEOUT_SECONDS,
     )
 
     @event.listens_for(engine, "connect")
@@ -90,6 +120,8 @@ def _sqlite(url: str, begin: str) -> Engine:
             "synchronous=FULL",
             "foreign_keys=ON",
             "secure_delete=ON",
+            "trusted_schema=OFF",
+            *pragmas,
         ):
             connection.execute(f"PRAGMA {pragma}").fetchall()
 

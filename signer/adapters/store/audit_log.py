@@ -1,0 +1,355 @@
+"""The common audit log: chains' records in one order, its Merkle tree and its checkpoints."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection, Row, Select, and_, func, insert, select, update
+
+from signer.adapters.store.audit_chain import AuditChain
+from signer.adapters.store.engine import Database
+from signer.adapters.store.tables.audit import (
+    audit_checkpoint,
+    audit_log,
+    audit_node,
+    audit_record,
+    audit_writer,
+)
+from signer.adapters.store.upsert import insert_if_missing
+from signer.domain.audit import AuditRecord, chain_hash
+from signer.domain.audit_log import GENESIS, Appended, Checkpoint, StoredRecord, WriterHead
+from signer.domain.merkle import (
+    GrowingTree,
+    consistency_proof,
+    frontier_of,
+    inclusion_proof,
+    leaf_hash,
+    tree_root,
+)
+
+PAGE = 1000
+_LOG = 1
+
+
+class SQLAuditLog:
+    """Appends, reads and proves; each method is one transaction.
+
+    Appending costs one row per record and on average one node; nothing old is read again except
+    the tree's frontier.
+    """
+
+    def __init__(self, database: Database, chain: AuditChain) -> None:
+        self._database = database
+        self._chain = chain
+
+    def record(self, *records: AuditRecord) -> None:
+        """Write records that belong to no other change (reading, exporting, alarms)."""
+        with self._database.begin() as connection:
+            self._chain.append(connection, *records)
+
+    def append_new(self, limit: int = PAGE) -> Appended:
+        """Give up to ``limit`` records that are not in the log their places in it.
+
+        Records of one chain keep their order.  Several callers at once take turns.
+        """
+        with self._database.begin() as connection:
+            size = self._lock(connection)
+            rows = connection.execute(_not_logged(limit)).all()
+            if not rows:
+                return Appended(size, 0)
+            tree = GrowingTree(size, self._frontier(connection, size))
+            nodes: list[dict[str, object]] = []
+            for row in rows:
+                connection.execute(
+                    update(audit_record)
+                    .where(
+                        audit_record.c.writer_id == row.writer_id,
+                        audit_record.c.sequence == row.sequence,
+                    )
+                    .values(log_index=tree.size)
+                )
+                nodes += [
+                    {"level": level, "position": position, "hash": value}
+                    for level, position, value in tree.append(row.hash)
+                    if level
+                ]
+            if nodes:
+                connection.execute(insert(audit_node), nodes)
+            connection.execute(
+                update(audit_log).where(audit_log.c.id == _LOG).values(size=tree.size)
+            )
+            return Appended(size, len(rows), _broken(rows))
+
+    def size(self) -> int:
+        """Number of records in the log."""
+        with self._database.read() as connection:
+            return _size(connection)
+
+    def waiting(self) -> int:
+        """Number of records not yet in the log."""
+        missing = select(func.count()).where(audit_record.c.log_index.is_(None))
+        with self._database.read() as connection:
+            return connection.execute(missing).scalar_one()
+
+    def root(self, size: int) -> bytes:
+        """Merkle tree hash of the first ``size`` records; raises LookupError beyond the log."""
+        with self._database.read() as connection:
+            return tree_root(_Nodes(connection), size)
+
+    def inclusion(self, index: int, size: int) -> tuple[bytes, ...]:
+        """Proof that record ``index`` is in the log of ``size`` records (RFC 6962, 2.1.1)."""
+        with self._database.read() as connection:
+            return inclusion_proof(_Nodes(connection), index, size)
+
+    def consistency(self, first: int, second: int) -> tuple[bytes, ...]:
+        """Proof that the log of ``first`` records begins that of ``second`` (RFC 6962, 2.1.2)."""
+        with self._database.read() as connection:
+            return consistency_proof(_Nodes(connection), first, second)
+
+    def add_checkpoint(self, checkpoint: Checkpoint, *records: AuditRecord) -> bool:
+        """Store the next checkpoint; False when somebody else stored that number first."""
+        row = {
+            "number": checkpoint.number,
+            "size": checkpoint.size,
+            "root": checkpoint.root,
+            "at": checkpoint.at,
+            "body": checkpoint.body,
+            "signature": checkpoint.signature,
+            "algorithm": checkpoint.algorithm,
+            "key_id": checkpoint.key_id,
+            "public_key": checkpoint.public_key_der,
+            "timestamp_token": checkpoint.timestamp_token,
+        }
+        with self._database.begin() as connection:
+            self._lock(connection)
+            if _last_number(connection) + 1 != checkpoint.number:
+                return False
+            connection.execute(insert(audit_checkpoint), row)
+            self._chain.append(connection, *records)
+            return True
+
+    def add_timestamp(self, number: int, token: bytes) -> bool:
+        """Store the token of a checkpoint that has none; False when it has one by now."""
+        stamp = (
+            update(audit_checkpoint)
+            .where(
+                audit_checkpoint.c.number == number,
+                audit_checkpoint.c.timestamp_token.is_(None),
+            )
+            .values(timestamp_token=token)
+            .returning(audit_checkpoint.c.number)
+        )
+        with self._database.begin() as connection:
+            return connection.execute(stamp).one_or_none() is not None
+
+    def last_checkpoint(self) -> Checkpoint | None:
+        """The newest checkpoint."""
+        newest = select(audit_checkpoint).order_by(audit_checkpoint.c.number.desc()).limit(1)
+        with self._database.read() as connection:
+            row = connection.execute(newest).one_or_none()
+        return None if row is None else _checkpoint(row)
+
+    def checkpoints(self, *, unstamped_only: bool = False) -> tuple[Checkpoint, ...]:
+        """All checkpoints in order."""
+        wanted = select(audit_checkpoint).order_by(audit_checkpoint.c.number)
+        if unstamped_only:
+            wanted = wanted.where(audit_checkpoint.c.timestamp_token.is_(None))
+        with self._database.read() as connection:
+            return tuple(_checkpoint(row) for row in connection.execute(wanted))
+
+    def writers(self) -> tuple[WriterHead, ...]:
+        """Every chain's head, oldest first."""
+        heads = select(audit_writer).order_by(audit_writer.c.started_at, audit_writer.c.id)
+        with self._database.read() as connection:
+            return tuple(
+                WriterHead(
+                    writer=row.id,
+                    started_at=row.started_at,
+                    sequence=row.sequence,
+                    head=bytes(row.head),
+                )
+                for row in connection.execute(heads)
+            )
+
+    def records_of(self, writer: str, *, up_to: int) -> Iterator[StoredRecord]:
+        """A chain's records in order, read in pages, ending at sequence ``up_to``.
+
+        Records with sequences that cannot be (below 1) come first, so that nothing stays hidden.
+        """
+        after: int | None = None
+        while True:
+            page = _records().where(
+                audit_record.c.writer_id == writer, audit_record.c.sequence <= up_to
+            )
+            if after is not None:
+                page = page.where(audit_record.c.sequence > after)
+            page = page.order_by(audit_record.c.sequence).limit(PAGE)
+            with self._database.read() as connection:
+                rows = connection.execute(page).all()
+            for row in rows:
+                yield _record(row)
+            if len(rows) < PAGE:
+                return
+            after = rows[-1].sequence
+
+    def stray_writers(self) -> tuple[str, ...]:
+        """Writers that have records but no head: never so unless somebody deleted it."""
+        stray = (
+            select(audit_record.c.writer_id)
+            .distinct()
+            .where(audit_record.c.writer_id.not_in(select(audit_writer.c.id)))
+            .order_by(audit_record.c.writer_id)
+        )
+        with self._database.read() as connection:
+            return tuple(connection.execute(stray).scalars())
+
+    def records_about(self, transaction: str) -> tuple[StoredRecord, ...]:
+        """All records of one transaction, in the order they were written."""
+        wanted = (
+            _records()
+            .where(audit_record.c.transaction_id == transaction)
+            .order_by(audit_record.c.at, audit_record.c.writer_id, audit_record.c.sequence)
+        )
+        with self._database.read() as connection:
+            return tuple(_record(row) for row in connection.execute(wanted))
+
+    def search(
+        self,
+        *,
+        event: str | None = None,
+        subject: str | None = None,
+        transaction: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        limit: int = 100,
+    ) -> tuple[StoredRecord, ...]:
+        """Newest records first; the caller records that somebody read them."""
+        filters = {
+            audit_record.c.event: event,
+            audit_record.c.subject: subject,
+            audit_record.c.transaction_id: transaction,
+        }
+        wanted = _records().where(
+            *(column == value for column, value in filters.items() if value is not None)
+        )
+        if since is not None:
+            wanted = wanted.where(audit_record.c.at >= since)
+        if until is not None:
+            wanted = wanted.where(audit_record.c.at < until)
+        wanted = wanted.order_by(
+            audit_record.c.at.desc(), audit_record.c.writer_id, audit_record.c.sequence.desc()
+        ).limit(limit)
+        with self._database.read() as connection:
+            return tuple(_record(row) for row in connection.execute(wanted))
+
+    @staticmethod
+    def _lock(connection: Connection) -> int:
+        lock = (
+            update(audit_log)
+            .where(audit_log.c.id == _LOG)
+            .values(size=audit_log.c.size)
+            .returning(audit_log.c.size)
+        )
+        size = connection.execute(lock).scalar_one_or_none()
+        if size is None:
+            insert_if_missing(connection, audit_log, [{"id": _LOG, "size": 0}])
+            size = connection.execute(lock).scalar_one()
+        return int(size)
+
+    @staticmethod
+    def _frontier(connection: Connection, size: int) -> list[bytes]:
+        nodes = _Nodes(connection)
+        return [nodes(level, position) for level, position in frontier_of(size)]
+
+
+class _Nodes:
+    """Reads complete nodes of the stored tree."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def __call__(self, level: int, position: int) -> bytes:
+        if level == 0:
+            leaf = select(audit_record.c.hash).where(audit_record.c.log_index == position)
+            value = self._connection.execute(leaf).scalar_one_or_none()
+            if value is not None:
+                return leaf_hash(value)
+        else:
+            node = select(audit_node.c.hash).where(
+                audit_node.c.level == level, audit_node.c.position == position
+            )
+            value = self._connection.execute(node).scalar_one_or_none()
+            if value is not None:
+                return bytes(value)
+        raise LookupError(f"the log has no node {position} of level {level}")
+
+
+_previous = audit_record.alias("previous")
+
+
+def _records() -> Select[*tuple[object, ...]]:
+    """Records with the hash of the one before, which a proof of the record needs."""
+    return select(audit_record, _previous.c.hash.label("previous_hash")).select_from(
+        audit_record.outerjoin(
+            _previous,
+            and_(
+                _previous.c.writer_id == audit_record.c.writer_id,
+                _previous.c.sequence == audit_record.c.sequence - 1,
+            ),
+        )
+    )
+
+
+def _not_logged(limit: int) -> Select[*tuple[object, ...]]:
+    return (
+        _records()
+        .where(audit_record.c.log_index.is_(None))
+        .order_by(audit_record.c.writer_id, audit_record.c.sequence)
+        .limit(limit)
+    )
+
+
+def _broken(rows: Sequence[Row[*tuple[object, ...]]]) -> tuple[str, ...]:
+    """Records whose hash does not follow from body and predecessor."""
+    records = (_record(row) for row in rows)
+    return tuple(r.place for r in records if chain_hash(r.previous, r.body) != r.hash)
+
+
+def _size(connection: Connection) -> int:
+    size = connection.execute(select(audit_log.c.size).where(audit_log.c.id == _LOG))
+    return int(size.scalar_one_or_none() or 0)
+
+
+def _last_number(connection: Connection) -> int:
+    return int(connection.execute(select(func.max(audit_checkpoint.c.number))).scalar_one() or 0)
+
+
+def _record(row: Row[*tuple[object, ...]]) -> StoredRecord:
+    fields = row._mapping  # noqa: SLF001 - SQLAlchemy's public name
+    return StoredRecord(
+        writer=fields["writer_id"],
+        sequence=fields["sequence"],
+        body=fields["body"],
+        previous=bytes(fields["previous_hash"] or GENESIS),
+        hash=bytes(fields["hash"]),
+        log_index=fields["log_index"],
+        at=fields["at"],
+        event=fields["event"],
+        subject=fields["subject"],
+        transaction=fields["transaction_id"],
+    )
+
+
+def _checkpoint(row: Row[*tuple[object, ...]]) -> Checkpoint:
+    fields = row._mapping  # noqa: SLF001 - SQLAlchemy's public name
+    return Checkpoint(
+        body=fields["body"],
+        number=fields["number"],
+        size=fields["size"],
+        root=bytes(fields["root"]),
+        at=fields["at"],
+        signature=bytes(fields["signature"]),
+        algorithm=fields["algorithm"],
+        key_id=fields["key_id"],
+        public_key_der=bytes(fields["public_key"]),
+        timestamp_token=fields["timestamp_token"],
+    )

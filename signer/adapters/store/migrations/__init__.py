@@ -1,0 +1,1 @@
+"""Alembic's view of the store: one tree of revisions, YYYYMMDD_slug."""
