@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 from signer.domain.errors import IntegrityAlarmError
@@ -17,6 +18,7 @@ GENERALIZED_TIME: Final = 0x18
 
 _MULTI_BYTE_TAG: Final = 0x1F
 _LONG_FORM: Final = 0x80
+_CONTINUED: Final = 0x80
 _MAX_LENGTH_BYTES: Final = 4
 
 
@@ -35,6 +37,20 @@ class Element:
             raise IntegrityAlarmError(msg)
         return self
 
+    def dotted(self) -> str:
+        """Dotted form of an OBJECT IDENTIFIER."""
+        arcs, value = [], 0
+        for octet in self.expect(OBJECT_IDENTIFIER).content:
+            value = value << 7 | octet & 0x7F
+            if octet < _CONTINUED:
+                arcs.append(value)
+                value = 0
+        if not arcs:
+            msg = "DER: an empty OBJECT IDENTIFIER"
+            raise IntegrityAlarmError(msg)
+        first = min(arcs[0] // 40, 2)
+        return ".".join(str(arc) for arc in (first, arcs[0] - 40 * first, *arcs[1:]))
+
     def children(self, tag: int) -> tuple["Element", ...]:
         """Elements inside, the element itself being of ``tag``."""
         return tuple(_elements(self.expect(tag).content))
@@ -43,7 +59,7 @@ class Element:
         """Members of a SET OF; raises IntegrityAlarmError unless ordered and distinct."""
         members = self.children(tag)
         encodings = [member.encoded for member in members]
-        if any(left >= right for left, right in zip(encodings, encodings[1:], strict=False)):
+        if any(left >= right for left, right in pairwise(encodings)):
             msg = "DER: a SET OF is not in ascending order"
             raise IntegrityAlarmError(msg)
         return members

@@ -1,0 +1,167 @@
+"""Keeps a few limited processes warm in which PDFs are parsed."""
+
+import json
+import os
+import queue
+import subprocess
+import sys
+import threading
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import IO, Final, final
+
+from signer.domain.errors import BusyError, DocumentRefusedError
+
+_SCRIPT: Final = Path(__file__).with_name("pdf_child.py")
+
+
+@dataclass(frozen=True, slots=True)
+class PdfIncrement:
+    """What to append to a PDF: a signature field whose /Contents is all zero digits."""
+
+    appended: bytes = field(repr=False)
+    contents_start: int
+    """Offset of the first digit in ``appended``."""
+    contents_end: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PdfLimits:
+    """What one document may cost."""
+
+    seconds: int = 10
+    """Wall clock and CPU."""
+    memory: int = 768 * 1024 * 1024
+    """Bytes of address space of a process, the interpreter and its libraries included."""
+
+
+class _Child:
+    """One process; it serves one document at a time and dies with the first irregularity."""
+
+    def __init__(self, limits: PdfLimits) -> None:
+        self._limits = limits
+        self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and script
+            [sys.executable, "-I", str(_SCRIPT), str(limits.memory), str(limits.seconds)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={"PATH": os.defpath, "OPENBLAS_NUM_THREADS": "1"},
+            cwd="/",
+        )
+
+    def ask(
+        self, header: dict[str, str | int], document: bytes
+    ) -> tuple[dict[str, str | int], bytes]:
+        """Send and receive one frame; raises OSError, ValueError or EOFError if the child died."""
+        watchdog = threading.Timer(self._limits.seconds, self._process.kill)
+        watchdog.daemon = True
+        watchdog.start()
+        try:
+            encoded = json.dumps({**header, "size": len(document)}).encode()
+            sink = _open(self._process.stdin)
+            sink.write(len(encoded).to_bytes(4, "big") + encoded)
+            sink.write(document)
+            sink.flush()
+            source = _open(self._process.stdout)
+            answer = json.loads(_exactly(source, int.from_bytes(_exactly(source, 4), "big")))
+            return answer, _exactly(source, int(answer["size"]))
+        finally:
+            watchdog.cancel()
+
+    def close(self) -> None:
+        self._process.kill()
+        for stream in (self._process.stdin, self._process.stdout):
+            with suppress(OSError):
+                _open(stream).close()
+        self._process.wait()
+
+
+def _open(stream: IO[bytes] | None) -> IO[bytes]:
+    if stream is None:
+        raise EOFError
+    return stream
+
+
+def _exactly(source: IO[bytes], size: int) -> bytes:
+    content = source.read(size)
+    if len(content) < size:
+        raise EOFError
+    return content
+
+
+def _close_all(children: "queue.SimpleQueue[_Child]") -> None:
+    with suppress(queue.Empty):
+        while True:
+            children.get_nowait().close()
+
+
+@final
+class PdfProcesses:
+    """A pool of such processes, started when first needed and replaced when they die.
+
+    Make it after the last fork of a server's processes: the pipes are not shared.
+    """
+
+    def __init__(self, *, size: int = 2, limits: PdfLimits | None = None) -> None:
+        self._limits = limits or PdfLimits()
+        self._permits = threading.BoundedSemaphore(size)
+        self._idle: queue.SimpleQueue[_Child] = queue.SimpleQueue()
+        self._finalizer = weakref.finalize(self, _close_all, self._idle)
+
+    def append_signature_field(
+        self, document: bytes, field_name: str, room: int, signing_time: datetime
+    ) -> PdfIncrement:
+        """Append an invisible, unsigned signature field (ETSI.CAdES.detached) with ``room`` bytes.
+
+        Raises DocumentRefusedError naming the cause, or BusyError when all processes are taken.
+        """
+        header: dict[str, str | int] = {
+            "field_name": field_name,
+            "room": room,
+            "signing_time": signing_time.isoformat(),
+        }
+        with self._permit():
+            child = self._take()
+            try:
+                answer, appended = child.ask(header, document)
+            except (OSError, EOFError, ValueError) as error:
+                child.close()
+                msg = "the PDF takes more time or memory than is allowed"
+                raise DocumentRefusedError(msg, field="document") from error
+            except BaseException:
+                child.close()
+                raise
+            if "refused" in answer:
+                # It parsed something strange: the next document gets a fresh process.
+                child.close()
+                raise DocumentRefusedError(str(answer["refused"]), field="document")
+            self._idle.put(child)
+        return PdfIncrement(appended, int(answer["start"]), int(answer["end"]))
+
+    def warm(self) -> None:
+        """Start one process now, so that the first document does not wait for it."""
+        self._idle.put(_Child(self._limits))
+
+    def close(self) -> None:
+        """End the idle processes; the pool may be used again."""
+        _close_all(self._idle)
+
+    @contextmanager
+    def _permit(self) -> Iterator[None]:
+        if not self._permits.acquire(timeout=self._limits.seconds):
+            msg = "too many PDFs are being read"
+            raise BusyError(msg)
+        try:
+            yield
+        finally:
+            self._permits.release()
+
+    def _take(self) -> _Child:
+        try:
+            return self._idle.get_nowait()
+        except queue.Empty:
+            return _Child(self._limits)
