@@ -4,4 +4,7 @@ pytest_plugins = [
     "tests.fixtures.clock",
     "tests.fixtures.databases",
     "tests.fixtures.tokens",
+    "tests.fixtures.signers",
+    "tests.fixtures.pdfs",
+    "tests.fixtures.sam",
 ]

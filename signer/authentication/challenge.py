@@ -8,10 +8,11 @@ from typing import Final, Protocol, final
 
 from signer.authentication.attempts import Attempts
 from signer.authentication.code import new_code
-from signer.domain.activation import AttemptKind, Challenge, Outgoing
+from signer.domain.activation import AttemptKind, Challenge
 from signer.domain.audit import AuditEvent, AuditRecord
 from signer.domain.bindings import KeyScope, Stage
 from signer.domain.errors import IncorrectCodeError
+from signer.domain.outgoing import OutgoingMessage
 from signer.domain.values import DEFAULT_TENANT, ClientId, Secret
 from signer.ports import Clock, KeyVault
 
@@ -21,7 +22,9 @@ _MINT: Final = object()
 class ChallengeStore(Protocol):
     """One live challenge per purpose, subject and client."""
 
-    def put(self, challenge: Challenge, message: Outgoing | None, *, audit: AuditRecord) -> None:
+    def put(
+        self, challenge: Challenge, message: OutgoingMessage | None, *, audit: AuditRecord
+    ) -> None:
         """Insert, replacing the one before; the message goes out with it."""
         ...
 
@@ -80,7 +83,7 @@ class ChallengeAuthenticator:
         )
         return challenge, code
 
-    def send(self, challenge: Challenge, message: Outgoing | None) -> None:
+    def send(self, challenge: Challenge, message: OutgoingMessage | None) -> None:
         """Store the challenge and its message in one transaction."""
         record = AuditRecord(
             event=AuditEvent.CODE_SENT,

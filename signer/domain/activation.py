@@ -3,11 +3,11 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum, unique
-from typing import Protocol
 
 from signer.domain.attribute import ProfessionalAttribute
 from signer.domain.bindings import KeyScope, SlotContext, Stage
 from signer.domain.credential import Credential
+from signer.domain.outgoing import OutgoingMessage
 from signer.domain.values import (
     DEFAULT_TENANT,
     ClientId,
@@ -106,20 +106,6 @@ class Grant:
     expires_at: datetime
 
 
-class Outgoing(Protocol):
-    """A message that goes out if, and only if, the transaction that enqueues it commits."""
-
-    @property
-    def id(self) -> str:
-        """Stable id, also the gateway's idempotency key."""
-        ...
-
-    @property
-    def channel(self) -> str:
-        """Name of the first channel to try."""
-        ...
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
     """What becomes durable when the PIN was right: slots, attributes, the message."""
@@ -134,7 +120,7 @@ class Asked:
     channel: str
     at: datetime
     code_expires_at: datetime | None
-    message: Outgoing | None = field(repr=False)
+    message: OutgoingMessage | None = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,8 +9,8 @@ from typing import NoReturn
 from signer.authentication.code import VerifiedCode, code_secret
 from signer.authentication.pin import VerifiedPIN
 from signer.domain._mint import MINT
-from signer.domain.activation import Asked, AttemptKind, Claim, Outgoing, Slot
-from signer.domain.attribute import ProfessionalAttribute
+from signer.domain.activation import Asked, AttemptKind, Claim, Slot
+from signer.domain.attribute import AssertedAttribute, ProfessionalAttribute
 from signer.domain.audit import AuditEvent, AuditRecord
 from signer.domain.authorisation import Authorisation
 from signer.domain.bindings import Bindings, Stage
@@ -20,9 +20,11 @@ from signer.domain.errors import (
     IntegrityAlarmError,
     TransactionEndedError,
 )
+from signer.domain.outgoing import OutgoingMessage
 from signer.domain.transaction import Transaction
 from signer.domain.values import DTBSR, Secret, SignatureAlgorithm
 from signer.ports import Clock
+from signer.sam.documents import DocumentEvidence, Signatory, dtbsr_of
 from signer.sam.sealing import Reach, SlotSealer, wrapped_key
 from signer.sam.stores import CredentialStore, StagedStore
 
@@ -34,7 +36,7 @@ class Code:
     code: Secret
     channel: str
     expires_at: datetime
-    message: Outgoing | None = field(default=None, repr=False)
+    message: OutgoingMessage | None = field(default=None, repr=False)
     """None when nothing is sent: TOTP goes through the handle slot alone."""
 
 
@@ -147,16 +149,18 @@ class StagedEntry:
         credential: Credential,
         code: VerifiedCode,
         *,
-        attributes: tuple[ProfessionalAttribute, ...],
-        dtbsrs: Sequence[DTBSR],
+        asserted: tuple[AssertedAttribute, ...],
+        evidence: Sequence[DocumentEvidence],
     ) -> Authorisation:
         """Claim the slot and return the right to sign exactly what it was granted for.
 
-        The bindings are rebuilt from ``transaction`` and ``attributes`` as they are now; a slot
-        asked for anything else is not claimed.  At most once: a claimed slot is gone even if
-        signing then fails.  Raises AuthorisationRefusedError (nothing changed) or, when a claimed
-        slot does not open, IntegrityAlarmError.
+        The SAM computes each DTBS/R itself from the granted item and its ``evidence``.  The
+        bindings are rebuilt from ``transaction`` as it is now; a slot asked for anything else is
+        not claimed.  At most once: a claimed slot is gone even if signing then fails.  Raises
+        AuthorisationRefusedError (nothing changed) or IntegrityAlarmError.
         """
+        attributes = transaction.attributes
+        dtbsrs = _dtbsrs(transaction, credential, asserted, evidence)
         bindings = _bindings(transaction, attributes)
         slot = code.slot
         if slot.context.bindings_sha256 != bindings:
@@ -190,7 +194,7 @@ class StagedEntry:
             grant=taken.context.grant,
             key=wrapped_key(credential, blob),
             algorithm=algorithm,
-            dtbsrs=tuple(dtbsrs),
+            dtbsrs=dtbsrs,
             expires_at=expires_at,
             activation=activation,
             _mint=MINT,
@@ -262,6 +266,27 @@ class RefusedBecause(Exception):  # noqa: N818 - a cause, never raised by itself
     def __init__(self, why: str, transaction: str, credential: str) -> None:
         super().__init__(f"{why} (transaction {transaction}, credential {credential})")
         self.why = why
+
+
+def _dtbsrs(
+    transaction: Transaction,
+    credential: Credential,
+    asserted: tuple[AssertedAttribute, ...],
+    evidence: Sequence[DocumentEvidence],
+) -> tuple[DTBSR, ...]:
+    if len(evidence) != len(transaction.items):
+        msg = "each granted item needs its own evidence"
+        raise IntegrityAlarmError(msg)
+    signatory = Signatory(
+        certificate_der=credential.certificate_der or b"",
+        key_algorithm=credential.algorithm,
+        granted=transaction.attributes,
+        asserted=asserted,
+    )
+    return tuple(
+        dtbsr_of(item, shown, signatory)
+        for item, shown in zip(transaction.items, evidence, strict=True)
+    )
 
 
 def _bindings(transaction: Transaction, attributes: tuple[ProfessionalAttribute, ...]) -> bytes:

@@ -8,8 +8,9 @@ from sqlalchemy import Connection, delete, insert, select
 from signer.adapters.store.audit_chain import AuditChain
 from signer.adapters.store.engine import Database
 from signer.adapters.store.tables.activation import challenge as challenges
-from signer.domain.activation import Challenge, Outgoing
+from signer.domain.activation import Challenge
 from signer.domain.audit import AuditRecord
+from signer.domain.outgoing import OutgoingMessage
 from signer.domain.values import DEFAULT_TENANT, ClientId
 from signer.ports import Clock
 
@@ -23,7 +24,7 @@ class SQLChallengeStore:
         chain: AuditChain,
         clock: Clock,
         *,
-        enqueue: Callable[[Connection, Outgoing], None],
+        enqueue: Callable[[Connection, OutgoingMessage], None],
         cancel: Callable[[Connection, str], None],
     ) -> None:
         self._database = database
@@ -32,7 +33,9 @@ class SQLChallengeStore:
         self._enqueue = enqueue
         self._cancel = cancel
 
-    def put(self, challenge: Challenge, message: Outgoing | None, *, audit: AuditRecord) -> None:
+    def put(
+        self, challenge: Challenge, message: OutgoingMessage | None, *, audit: AuditRecord
+    ) -> None:
         """Replace the one before; its unsent message is cancelled, the new one goes out."""
         same = (
             (challenges.c.purpose == challenge.purpose)

@@ -6,7 +6,7 @@ delivers once and a person never gets two different codes.
 """
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -26,7 +26,6 @@ from sqlalchemy import (
 from signer.adapters.store.audit_chain import AuditChain
 from signer.adapters.store.engine import Database
 from signer.adapters.store.tables.outbox import outbox
-from signer.domain.activation import Outgoing
 from signer.domain.audit import AuditRecord
 from signer.domain.outgoing import (
     ClaimedMessage,
@@ -51,11 +50,8 @@ class SQLOutbox:
         self._chain = chain
         self._clock = clock
 
-    def enqueue(self, connection: Connection, message: Outgoing) -> None:
+    def enqueue(self, connection: Connection, message: OutgoingMessage) -> None:
         """Write in the caller's transaction; a new code cancels unsent codes of its process."""
-        if not isinstance(message, OutgoingMessage):
-            msg = "the outbox takes OutgoingMessage only"
-            raise TypeError(msg)
         if message.kind is MessageKind.CODE:
             self.cancel(connection, message.process)
         connection.execute(insert(outbox), _values(message))
@@ -78,10 +74,17 @@ class SQLOutbox:
             for message in messages:
                 self.enqueue(connection, message)
 
-    def claim(self, limit: int, lease: timedelta) -> tuple[ClaimedMessage, ...]:
+    def claim(
+        self, limit: int, lease: timedelta, kinds: Collection[MessageKind] = tuple(MessageKind)
+    ) -> tuple[ClaimedMessage, ...]:
         """Take up to ``limit`` due messages until now + ``lease``; nobody else gets them."""
         now = self._clock.now()
-        ready = and_(_QUEUED, outbox.c.due_at <= now, outbox.c.expires_at > now)
+        ready = and_(
+            _QUEUED,
+            outbox.c.due_at <= now,
+            outbox.c.expires_at > now,
+            outbox.c.kind.in_([kind.value for kind in kinds]),
+        )
         wanted: Select[tuple[str]] = (
             select(outbox.c.id)
             .where(ready)
@@ -139,8 +142,10 @@ class SQLOutbox:
         with self._database.begin() as connection:
             return connection.execute(statement).first() is not None
 
-    def expire(self, audit: Callable[[Delivery], AuditRecord], limit: int = 200) -> int:
-        """End messages whose life is over and erase their bodies; gives how many."""
+    def expire(
+        self, audit: Callable[[Delivery], AuditRecord], limit: int = 200
+    ) -> tuple[Delivery, ...]:
+        """End messages whose life is over, erase their bodies and give them."""
         now = self._clock.now()
         over: Select[tuple[str]] = (
             select(outbox.c.id).where(_QUEUED, outbox.c.expires_at <= now).limit(limit)
@@ -154,9 +159,9 @@ class SQLOutbox:
             .returning(outbox)
         )
         with self._database.begin() as connection:
-            ended = [_delivery(row) for row in connection.execute(statement).mappings()]
+            ended = tuple(_delivery(row) for row in connection.execute(statement).mappings())
             self._chain.append(connection, *(audit(delivery) for delivery in ended))
-        return len(ended)
+        return ended
 
     def record_delivery(
         self,

@@ -12,12 +12,13 @@ from signer.adapters.store.tables.accounts import account, credential
 from signer.adapters.store.tables.activation import signing_transaction as transactions
 from signer.adapters.store.tables.activation import slot as slots
 from signer.domain.account import AccountState
-from signer.domain.activation import Asked, AttemptState, Claim, Outgoing, Slot
+from signer.domain.activation import Asked, AttemptState, Claim, Slot
 from signer.domain.audit import AuditRecord
 from signer.domain.credential import CredentialState
+from signer.domain.outgoing import OutgoingMessage
 from signer.domain.transaction import TransactionState
 
-Enqueue = Callable[[Connection, Outgoing], None]
+Enqueue = Callable[[Connection, OutgoingMessage], None]
 Cancel = Callable[[Connection, str], None]
 
 

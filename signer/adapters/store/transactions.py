@@ -11,8 +11,9 @@ from signer.adapters.store.rows import item_of, required_text, slot_of, transact
 from signer.adapters.store.tables.activation import signing_item as items
 from signer.adapters.store.tables.activation import signing_transaction as transactions
 from signer.adapters.store.tables.activation import slot as slots
-from signer.domain.activation import Outgoing, Slot
+from signer.domain.activation import Slot
 from signer.domain.audit import AuditRecord
+from signer.domain.outgoing import OutgoingMessage
 from signer.domain.transaction import Signed, SigningItem, Transaction, TransactionState
 from signer.domain.values import ClientId, TransactionId
 
@@ -27,7 +28,7 @@ class SQLTransactionStore:
         database: Database,
         chain: AuditChain,
         *,
-        enqueue: Callable[[Connection, Outgoing], None],
+        enqueue: Callable[[Connection, OutgoingMessage], None],
         cancel: Callable[[Connection, str], None],
     ) -> None:
         self._database = database
@@ -85,7 +86,7 @@ class SQLTransactionStore:
         now: datetime,
         *,
         failure: str | None = None,
-        outgoing: Sequence[Outgoing] = (),
+        outgoing: Sequence[OutgoingMessage] = (),
         audit: AuditRecord,
     ) -> bool:
         """CREATED or ASKED to an end; slots and unsent codes go.  False when it had ended."""
@@ -98,7 +99,13 @@ class SQLTransactionStore:
         return True
 
     def fail_claimed(
-        self, transaction_id: TransactionId, now: datetime, failure: str, *, audit: AuditRecord
+        self,
+        transaction_id: TransactionId,
+        now: datetime,
+        failure: str,
+        *,
+        outgoing: Sequence[OutgoingMessage] = (),
+        audit: AuditRecord,
     ) -> bool:
         """CLAIMED to FAILED: the device or we failed after the claim; nothing is retried."""
         expected = (TransactionState.CLAIMED.value,)
@@ -107,6 +114,8 @@ class SQLTransactionStore:
                 connection, transaction_id, expected, TransactionState.FAILED, now, failure
             ):
                 return False
+            for message in outgoing:
+                self._enqueue(connection, message)
             self._chain.append(connection, audit)
         return True
 
@@ -148,7 +157,7 @@ class SQLTransactionStore:
         now: datetime,
         *,
         expected: TransactionState,
-        outgoing: Sequence[Outgoing],
+        outgoing: Sequence[OutgoingMessage],
         audit: Sequence[AuditRecord],
     ) -> bool:
         """Store the results in item order and end as SIGNED; False when the state moved."""

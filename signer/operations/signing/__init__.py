@@ -1,0 +1,1 @@
+"""From a request to a signature: start, enter PIN, enter code, complete."""
