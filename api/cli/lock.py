@@ -1,4 +1,4 @@
-"""``chancela lock``: pin every dependency with its hashes, in one resolution for both lock files."""
+"""``chancela lock``: pin every dependency with its hashes, both lock files in one resolution."""
 
 import hashlib
 import re
@@ -58,7 +58,7 @@ def _compile(uv: str, target: Path, *options: str) -> None:
     if outcome.returncode:
         raise ConfigurationError(f"uv could not resolve {target.name}; its reason is above.")
     digest = inputs_digest((ROOT / "pyproject.toml").read_bytes())
-    header = f"# Made by ./chancela lock from pyproject.toml; do not edit.\n# inputs: sha256:{digest}\n"
+    header = (
+        f"# Made by ./chancela lock from pyproject.toml; do not edit.\n# inputs: sha256:{digest}\n"
+    )
     target.write_text(header + target.read_text())
-
-
