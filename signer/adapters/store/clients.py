@@ -1,0 +1,234 @@
+"""API clients in the relational store."""
+
+import json
+import uuid
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
+from typing import Protocol
+
+from sqlalchemy import Connection, Row, delete, insert, select, update
+
+from signer.adapters.store.audit_chain import AuditChain
+from signer.adapters.store.engine import Database
+from signer.adapters.store.tables.clients import client, client_secret
+from signer.adapters.store.upsert import insert_for
+from signer.domain.audit import AuditRecord
+from signer.domain.client import (
+    Client,
+    ClientLimits,
+    ClientPolicy,
+    ClientState,
+    Role,
+    StoredSecret,
+)
+from signer.domain.values import ClientId, TenantId
+
+
+class TransactionEnder(Protocol):
+    """The store of transactions, as far as suspending a client needs it."""
+
+    def end_for_client(self, connection: Connection, client_id: ClientId) -> int:
+        """Cancel the client's open transactions inside the caller's database transaction.
+
+        Gives how many there were.
+        """
+        ...
+
+
+class SQLClientStore:
+    """Clients and secrets; each change is one transaction with its audit record."""
+
+    def __init__(self, database: Database, chain: AuditChain, ender: TransactionEnder) -> None:
+        self._database = database
+        self._chain = chain
+        self._ender = ender
+
+    def add(self, new: Client, secret_sha256: str, *, audit: AuditRecord) -> bool:
+        """Insert a client with its first secret; False, with nothing written, when the id is taken.
+
+        A duplicate writes nothing, so its audit record is the caller's to give to ``refuse``.
+        """
+        with self._database.begin() as connection:
+            added = connection.execute(
+                insert_for(connection, client)
+                .values(_to_row(new), id=new.id, created_at=new.created_at)
+                .on_conflict_do_nothing()
+                .returning(client.c.id)
+            ).one_or_none()
+            if added is None:
+                return False
+            _insert_secret(connection, new.id, secret_sha256, new.created_at)
+            self._chain.append(connection, audit)
+            return True
+
+    def find(self, client_id: ClientId) -> Client | None:
+        """One client."""
+        with self._database.read() as connection:
+            row = connection.execute(select(client).where(client.c.id == client_id)).one_or_none()
+        return None if row is None else _to_client(row)
+
+    def all(self) -> tuple[Client, ...]:
+        """Every client, ordered by id."""
+        with self._database.read() as connection:
+            rows = connection.execute(select(client).order_by(client.c.id)).all()
+        return tuple(_to_client(row) for row in rows)
+
+    def credentials(self, client_id: ClientId) -> tuple[Client | None, tuple[StoredSecret, ...]]:
+        """The client and its secrets, newest first; the same two queries for unknown ids."""
+        with self._database.read() as connection:
+            row = connection.execute(select(client).where(client.c.id == client_id)).one_or_none()
+            secrets = connection.execute(
+                select(client_secret.c.sha256, client_secret.c.expires_at)
+                .where(client_secret.c.client_id == client_id)
+                .order_by(client_secret.c.created_at.desc())
+            ).all()
+        stored = tuple(StoredSecret(secret.sha256, secret.expires_at) for secret in secrets)
+        return (None if row is None else _to_client(row)), stored
+
+    def rotate(
+        self,
+        client_id: ClientId,
+        secret_sha256: str,
+        *,
+        at: datetime,
+        old_until: datetime,
+        audit: AuditRecord,
+    ) -> bool:
+        """Add a secret; the one before it works until ``old_until``, older ones are deleted.
+
+        False, with nothing changed, when there is no such client.
+        """
+        with self._database.begin() as connection:
+            if not _lock(connection, client_id):
+                return False
+            connection.execute(
+                delete(client_secret).where(
+                    client_secret.c.client_id == client_id,
+                    client_secret.c.expires_at.is_not(None),
+                )
+            )
+            connection.execute(
+                update(client_secret)
+                .where(client_secret.c.client_id == client_id)
+                .values(expires_at=old_until)
+            )
+            _insert_secret(connection, client_id, secret_sha256, at)
+            self._chain.append(connection, audit)
+            return True
+
+    def suspend(self, client_id: ClientId, *, at: datetime, audit: AuditRecord) -> int | None:
+        """Suspend and end its open transactions at once; gives how many, None when unknown.
+
+        The count joins the record's facts as ``transactions_ended``.
+        """
+        with self._database.begin() as connection:
+            done = connection.execute(
+                update(client)
+                .where(client.c.id == client_id)
+                .values(state=ClientState.SUSPENDED.value, suspended_at=at)
+                .returning(client.c.id)
+            ).one_or_none()
+            if done is None:
+                return None
+            ended = self._ender.end_for_client(connection, client_id)
+            facts = {**audit.facts, "transactions_ended": ended}
+            self._chain.append(connection, replace(audit, facts=facts))
+            return ended
+
+    def resume(self, client_id: ClientId, *, audit: AuditRecord) -> bool:
+        """Let a suspended client work again; False when it is unknown or not suspended."""
+        with self._database.begin() as connection:
+            done = connection.execute(
+                update(client)
+                .where(client.c.id == client_id, client.c.state == ClientState.SUSPENDED.value)
+                .values(state=ClientState.ACTIVE.value, suspended_at=None)
+                .returning(client.c.id)
+            ).one_or_none()
+            if done is None:
+                return False
+            self._chain.append(connection, audit)
+            return True
+
+    def change(self, before: Client, after: Client, *, audit: AuditRecord) -> bool:
+        """Write ``after`` if the row still says ``before``; state and secrets are not touched."""
+        unchanged = [client.c[name] == value for name, value in _to_row(before).items()]
+        with self._database.begin() as connection:
+            values = {k: v for k, v in _to_row(after).items() if k != "state"}
+            done = connection.execute(
+                update(client)
+                .where(client.c.id == before.id, *unchanged)
+                .values(values)
+                .returning(client.c.id)
+            ).one_or_none()
+            if done is None:
+                return False
+            self._chain.append(connection, audit)
+            return True
+
+    def refuse(self, *, audit: AuditRecord) -> None:
+        """Record that a caller was turned away."""
+        with self._database.begin() as connection:
+            self._chain.append(connection, audit)
+
+
+def _lock(connection: Connection, client_id: ClientId) -> bool:
+    """Hold the client's row until the end of the transaction."""
+    statement = (
+        update(client)
+        .where(client.c.id == client_id)
+        .values(state=client.c.state)
+        .returning(client.c.id)
+    )
+    return connection.execute(statement).one_or_none() is not None
+
+
+def _insert_secret(connection: Connection, owner: ClientId, sha256: str, at: datetime) -> None:
+    connection.execute(
+        insert(client_secret),
+        {"id": str(uuid.uuid4()), "client_id": owner, "sha256": sha256, "created_at": at},
+    )
+
+
+def _to_row(value: Client) -> dict[str, object]:
+    return {
+        "tenant": value.tenant,
+        "name": value.name,
+        "state": value.state.value,
+        "roles": _array(sorted(value.roles)),
+        "policies": _array(sorted(value.policies)),
+        "redirect_urls": _array(value.redirect_urls),
+        "webhook_url": value.webhook_url,
+        "webhook_secret_protected": value.webhook_secret_protected,
+        "purposes": _array(sorted(value.purposes)),
+        "attributes": _array(sorted(value.attributes)),
+        "providers": _array(sorted(value.providers)),
+        "failures_per_hour": value.limits.failures_per_hour,
+        "requests_per_minute": value.limits.requests_per_minute,
+    }
+
+
+def _array(values: Iterable[str]) -> str:
+    return json.dumps(list(values), ensure_ascii=False)
+
+
+def _to_client(row: Row[tuple[object, ...]]) -> Client:
+    return Client(
+        id=ClientId(row.id),
+        tenant=TenantId(row.tenant),
+        name=row.name,
+        state=ClientState(row.state),
+        roles=frozenset(Role(text) for text in json.loads(row.roles)),
+        policies=frozenset(ClientPolicy(text) for text in json.loads(row.policies)),
+        redirect_urls=tuple(json.loads(row.redirect_urls)),
+        webhook_url=row.webhook_url,
+        webhook_secret_protected=row.webhook_secret_protected,
+        purposes=frozenset(json.loads(row.purposes)),
+        attributes=frozenset(json.loads(row.attributes)),
+        providers=frozenset(json.loads(row.providers)),
+        limits=ClientLimits(
+            failures_per_hour=row.failures_per_hour,
+            requests_per_minute=row.requests_per_minute,
+        ),
+        created_at=row.created_at,
+    )
