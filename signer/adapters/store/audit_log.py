@@ -1,22 +1,29 @@
 """The common audit log: chains' records in one order, its Merkle tree and its checkpoints."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 
-from sqlalchemy import Connection, Row, Select, and_, func, insert, select, update
+from sqlalchemy import Connection, Select, func, insert, select, update
 
 from signer.adapters.store.audit_chain import AuditChain
+from signer.adapters.store.audit_rows import (
+    PAGE,
+    SQLAuditSnapshot,
+    select_records,
+    to_checkpoint,
+    to_record,
+)
 from signer.adapters.store.engine import Database
 from signer.adapters.store.tables.audit import (
     audit_checkpoint,
     audit_log,
     audit_node,
     audit_record,
-    audit_writer,
 )
 from signer.adapters.store.upsert import insert_if_missing
 from signer.domain.audit import AuditRecord, chain_hash
-from signer.domain.audit_log import GENESIS, Appended, Checkpoint, StoredRecord, WriterHead
+from signer.domain.audit_log import Appended, Checkpoint, StoredRecord
 from signer.domain.merkle import (
     GrowingTree,
     consistency_proof,
@@ -26,7 +33,6 @@ from signer.domain.merkle import (
     tree_root,
 )
 
-PAGE = 1000
 _LOG = 1
 
 
@@ -53,23 +59,23 @@ class SQLAuditLog:
         """
         with self._database.begin() as connection:
             size = self._lock(connection)
-            rows = connection.execute(_not_logged(limit)).all()
-            if not rows:
+            records = [to_record(row) for row in connection.execute(_not_logged(limit)).mappings()]
+            if not records:
                 return Appended(size, 0)
             tree = GrowingTree(size, self._frontier(connection, size))
             nodes: list[dict[str, object]] = []
-            for row in rows:
+            for record in records:
                 connection.execute(
                     update(audit_record)
                     .where(
-                        audit_record.c.writer_id == row.writer_id,
-                        audit_record.c.sequence == row.sequence,
+                        audit_record.c.writer_id == record.writer,
+                        audit_record.c.sequence == record.sequence,
                     )
                     .values(log_index=tree.size)
                 )
                 nodes += [
                     {"level": level, "position": position, "hash": value}
-                    for level, position, value in tree.append(row.hash)
+                    for level, position, value in tree.append(record.hash)
                     if level
                 ]
             if nodes:
@@ -77,7 +83,7 @@ class SQLAuditLog:
             connection.execute(
                 update(audit_log).where(audit_log.c.id == _LOG).values(size=tree.size)
             )
-            return Appended(size, len(rows), _broken(rows))
+            return Appended(size, len(records), _broken(records))
 
     def size(self) -> int:
         """Number of records in the log."""
@@ -105,7 +111,7 @@ class SQLAuditLog:
         with self._database.read() as connection:
             return consistency_proof(_Nodes(connection), first, second)
 
-    def add_checkpoint(self, checkpoint: Checkpoint, *records: AuditRecord) -> bool:
+    def add_checkpoint(self, checkpoint: Checkpoint) -> bool:
         """Store the next checkpoint; False when somebody else stored that number first."""
         row = {
             "number": checkpoint.number,
@@ -124,7 +130,6 @@ class SQLAuditLog:
             if _last_number(connection) + 1 != checkpoint.number:
                 return False
             connection.execute(insert(audit_checkpoint), row)
-            self._chain.append(connection, *records)
             return True
 
     def add_timestamp(self, number: int, token: bytes) -> bool:
@@ -145,72 +150,34 @@ class SQLAuditLog:
         """The newest checkpoint."""
         newest = select(audit_checkpoint).order_by(audit_checkpoint.c.number.desc()).limit(1)
         with self._database.read() as connection:
-            row = connection.execute(newest).one_or_none()
-        return None if row is None else _checkpoint(row)
+            row = connection.execute(newest).mappings().one_or_none()
+        return None if row is None else to_checkpoint(row)
 
-    def checkpoints(self, *, unstamped_only: bool = False) -> tuple[Checkpoint, ...]:
-        """All checkpoints in order."""
-        wanted = select(audit_checkpoint).order_by(audit_checkpoint.c.number)
-        if unstamped_only:
-            wanted = wanted.where(audit_checkpoint.c.timestamp_token.is_(None))
-        with self._database.read() as connection:
-            return tuple(_checkpoint(row) for row in connection.execute(wanted))
-
-    def writers(self) -> tuple[WriterHead, ...]:
-        """Every chain's head, oldest first."""
-        heads = select(audit_writer).order_by(audit_writer.c.started_at, audit_writer.c.id)
-        with self._database.read() as connection:
-            return tuple(
-                WriterHead(
-                    writer=row.id,
-                    started_at=row.started_at,
-                    sequence=row.sequence,
-                    head=bytes(row.head),
-                )
-                for row in connection.execute(heads)
-            )
-
-    def records_of(self, writer: str, *, up_to: int) -> Iterator[StoredRecord]:
-        """A chain's records in order, read in pages, ending at sequence ``up_to``.
-
-        Records with sequences that cannot be (below 1) come first, so that nothing stays hidden.
-        """
-        after: int | None = None
-        while True:
-            page = _records().where(
-                audit_record.c.writer_id == writer, audit_record.c.sequence <= up_to
-            )
-            if after is not None:
-                page = page.where(audit_record.c.sequence > after)
-            page = page.order_by(audit_record.c.sequence).limit(PAGE)
-            with self._database.read() as connection:
-                rows = connection.execute(page).all()
-            for row in rows:
-                yield _record(row)
-            if len(rows) < PAGE:
-                return
-            after = rows[-1].sequence
-
-    def stray_writers(self) -> tuple[str, ...]:
-        """Writers that have records but no head: never so unless somebody deleted it."""
-        stray = (
-            select(audit_record.c.writer_id)
-            .distinct()
-            .where(audit_record.c.writer_id.not_in(select(audit_writer.c.id)))
-            .order_by(audit_record.c.writer_id)
+    def unstamped(self) -> tuple[Checkpoint, ...]:
+        """Checkpoints that still wait for their time-stamp, oldest first."""
+        wanted = (
+            select(audit_checkpoint)
+            .where(audit_checkpoint.c.timestamp_token.is_(None))
+            .order_by(audit_checkpoint.c.number)
         )
         with self._database.read() as connection:
-            return tuple(connection.execute(stray).scalars())
+            return tuple(to_checkpoint(row) for row in connection.execute(wanted).mappings())
+
+    @contextmanager
+    def snapshot(self) -> Iterator[SQLAuditSnapshot]:
+        """Everything as it was at one moment."""
+        with self._database.read() as connection:
+            yield SQLAuditSnapshot(connection)
 
     def records_about(self, transaction: str) -> tuple[StoredRecord, ...]:
         """All records of one transaction, in the order they were written."""
         wanted = (
-            _records()
+            select_records()
             .where(audit_record.c.transaction_id == transaction)
             .order_by(audit_record.c.at, audit_record.c.writer_id, audit_record.c.sequence)
         )
         with self._database.read() as connection:
-            return tuple(_record(row) for row in connection.execute(wanted))
+            return tuple(to_record(row) for row in connection.execute(wanted).mappings())
 
     def search(
         self,
@@ -228,7 +195,7 @@ class SQLAuditLog:
             audit_record.c.subject: subject,
             audit_record.c.transaction_id: transaction,
         }
-        wanted = _records().where(
+        wanted = select_records().where(
             *(column == value for column, value in filters.items() if value is not None)
         )
         if since is not None:
@@ -239,7 +206,7 @@ class SQLAuditLog:
             audit_record.c.at.desc(), audit_record.c.writer_id, audit_record.c.sequence.desc()
         ).limit(limit)
         with self._database.read() as connection:
-            return tuple(_record(row) for row in connection.execute(wanted))
+            return tuple(to_record(row) for row in connection.execute(wanted).mappings())
 
     @staticmethod
     def _lock(connection: Connection) -> int:
@@ -283,34 +250,17 @@ class _Nodes:
         raise LookupError(f"the log has no node {position} of level {level}")
 
 
-_previous = audit_record.alias("previous")
-
-
-def _records() -> Select[*tuple[object, ...]]:
-    """Records with the hash of the one before, which a proof of the record needs."""
-    return select(audit_record, _previous.c.hash.label("previous_hash")).select_from(
-        audit_record.outerjoin(
-            _previous,
-            and_(
-                _previous.c.writer_id == audit_record.c.writer_id,
-                _previous.c.sequence == audit_record.c.sequence - 1,
-            ),
-        )
-    )
-
-
 def _not_logged(limit: int) -> Select[*tuple[object, ...]]:
     return (
-        _records()
+        select_records()
         .where(audit_record.c.log_index.is_(None))
         .order_by(audit_record.c.writer_id, audit_record.c.sequence)
         .limit(limit)
     )
 
 
-def _broken(rows: Sequence[Row[*tuple[object, ...]]]) -> tuple[str, ...]:
+def _broken(records: Sequence[StoredRecord]) -> tuple[str, ...]:
     """Records whose hash does not follow from body and predecessor."""
-    records = (_record(row) for row in rows)
     return tuple(r.place for r in records if chain_hash(r.previous, r.body) != r.hash)
 
 
@@ -321,35 +271,3 @@ def _size(connection: Connection) -> int:
 
 def _last_number(connection: Connection) -> int:
     return int(connection.execute(select(func.max(audit_checkpoint.c.number))).scalar_one() or 0)
-
-
-def _record(row: Row[*tuple[object, ...]]) -> StoredRecord:
-    fields = row._mapping  # noqa: SLF001 - SQLAlchemy's public name
-    return StoredRecord(
-        writer=fields["writer_id"],
-        sequence=fields["sequence"],
-        body=fields["body"],
-        previous=bytes(fields["previous_hash"] or GENESIS),
-        hash=bytes(fields["hash"]),
-        log_index=fields["log_index"],
-        at=fields["at"],
-        event=fields["event"],
-        subject=fields["subject"],
-        transaction=fields["transaction_id"],
-    )
-
-
-def _checkpoint(row: Row[*tuple[object, ...]]) -> Checkpoint:
-    fields = row._mapping  # noqa: SLF001 - SQLAlchemy's public name
-    return Checkpoint(
-        body=fields["body"],
-        number=fields["number"],
-        size=fields["size"],
-        root=bytes(fields["root"]),
-        at=fields["at"],
-        signature=bytes(fields["signature"]),
-        algorithm=fields["algorithm"],
-        key_id=fields["key_id"],
-        public_key_der=bytes(fields["public_key"]),
-        timestamp_token=fields["timestamp_token"],
-    )

@@ -1,0 +1,1 @@
+"""Audit: from stored records to signed checkpoints, exports, evidence and offline verification."""
