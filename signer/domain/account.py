@@ -92,3 +92,5 @@ class Account:
     """End of the identity document's validity."""
     signature_salt: bytes
     authentication_salt: bytes
+    phone_changed_at: datetime | None = None
+    """When an officer last changed the phone: signing may freeze for some time after."""

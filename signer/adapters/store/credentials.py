@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, case, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from signer.adapters.store.audit_chain import AuditChain
@@ -15,6 +15,7 @@ from signer.domain.account import AccountState
 from signer.domain.activation import SealedKey, Slot
 from signer.domain.audit import AuditRecord
 from signer.domain.bindings import Stage
+from signer.domain.certificate import RevocationReason
 from signer.domain.credential import Credential, CredentialState
 from signer.domain.errors import ConflictError
 from signer.domain.values import CredentialId, SignerId
@@ -192,10 +193,19 @@ def _advance(
 
 def _destroy_keys(connection: Connection, signer: SignerId) -> None:
     connection.execute(delete(slots).where(slots.c.account_id == signer))
+    destroy_blobs(connection, signer, RevocationReason.SUPERSEDED)
+
+
+def destroy_blobs(connection: Connection, signer: SignerId, reason: RevocationReason) -> None:
+    """Destroy all keys of an account; certificates issued for them are due to be revoked."""
     connection.execute(
         update(credentials)
         .where(credentials.c.account_id == signer, credentials.c.blob.is_not(None))
-        .values(blob=None, state=CredentialState.DESTROYED.value)
+        .values(
+            blob=None,
+            state=CredentialState.DESTROYED.value,
+            due_status=case((credentials.c.chain != chain_text(()), f"revoked:{reason}")),
+        )
     )
 
 

@@ -67,4 +67,6 @@ credential = Table(
     Column("chain", Text, nullable=False),
     Column("created_at", UTCDateTime, nullable=False),
     Column("destroyed_at", UTCDateTime, nullable=True),
+    # What the CA has not been told yet: "good", "suspended" or "revoked:<reason>".
+    Column("due_status", String(40), nullable=True, index=True),
 )

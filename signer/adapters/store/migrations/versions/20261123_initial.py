@@ -288,12 +288,30 @@ def upgrade() -> None:
     sa.Column('chain', sa.Text(), nullable=False),
     sa.Column('created_at', sa.BigInteger(), nullable=False),
     sa.Column('destroyed_at', sa.BigInteger(), nullable=True),
+    sa.Column('due_status', sa.String(length=40), nullable=True),
     sa.ForeignKeyConstraint(['account_id'], ['account.id'], name=op.f('fk_credential_account_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_credential'))
     )
     op.create_index(op.f('ix_credential_account_id'), 'credential', ['account_id'], unique=False)
+    op.create_index(op.f('ix_credential_due_status'), 'credential', ['due_status'], unique=False)
     op.create_index(op.f('ix_credential_owner'), 'credential', ['owner'], unique=False)
     op.create_index(op.f('ix_credential_state'), 'credential', ['state'], unique=False)
+    op.create_table('link',
+    sa.Column('id', sa.String(length=36), nullable=False),
+    sa.Column('account_id', sa.String(length=36), nullable=False),
+    sa.Column('kind', sa.String(length=24), nullable=False),
+    sa.Column('token_sha256', sa.String(length=64), nullable=False),
+    sa.Column('created_at', sa.BigInteger(), nullable=False),
+    sa.Column('expires_at', sa.BigInteger(), nullable=False),
+    sa.Column('opened_at', sa.BigInteger(), nullable=True),
+    sa.Column('used_at', sa.BigInteger(), nullable=True),
+    sa.Column('session_sha256', sa.String(length=64), nullable=True),
+    sa.ForeignKeyConstraint(['account_id'], ['account.id'], name=op.f('fk_link_account_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_link')),
+    sa.UniqueConstraint('token_sha256', name=op.f('uq_link_token_sha256'))
+    )
+    op.create_index('ix_link_account_kind', 'link', ['account_id', 'kind'], unique=False)
+    op.create_index(op.f('ix_link_expires_at'), 'link', ['expires_at'], unique=False)
     op.create_table('granted_digest',
     sa.Column('slot_id', sa.String(length=36), nullable=False),
     sa.Column('ordinal', sa.Integer(), nullable=False),
@@ -323,8 +341,12 @@ def downgrade() -> None:
     """Move back; data in what is dropped is lost."""
     op.drop_table('signing_item')
     op.drop_table('granted_digest')
+    op.drop_index(op.f('ix_link_expires_at'), table_name='link')
+    op.drop_index('ix_link_account_kind', table_name='link')
+    op.drop_table('link')
     op.drop_index(op.f('ix_credential_state'), table_name='credential')
     op.drop_index(op.f('ix_credential_owner'), table_name='credential')
+    op.drop_index(op.f('ix_credential_due_status'), table_name='credential')
     op.drop_index(op.f('ix_credential_account_id'), table_name='credential')
     op.drop_table('credential')
     op.drop_table('statistic')
