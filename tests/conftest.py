@@ -1,10 +1,16 @@
 """Fixtures of every tier; each module under tests/fixtures owns one kind."""
 
 pytest_plugins = [
+    "tests.plugins.tiers",
     "tests.fixtures.clock",
     "tests.fixtures.databases",
+    "tests.fixtures.pki",
     "tests.fixtures.tokens",
+    "tests.fixtures.rounds",
+    "tests.fixtures.keys",
     "tests.fixtures.signers",
     "tests.fixtures.pdfs",
     "tests.fixtures.sam",
+    "tests.fixtures.vault",
+    "tests.fixtures.channels",
 ]

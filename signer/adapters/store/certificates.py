@@ -25,6 +25,8 @@ from signer.domain.certificate import (
 )
 from signer.domain.errors import NotFoundError
 
+_AnyRow = Row[*tuple[Any, ...]]
+
 _STATUS_COLUMNS = (
     certificate.c.serial,
     certificate.c.status,
@@ -278,7 +280,7 @@ def _text(serial: int) -> str:
     return f"{serial:040x}"
 
 
-def _entry(row: Row[Any]) -> StatusEntry:
+def _entry(row: _AnyRow) -> StatusEntry:
     return StatusEntry(
         serial=int(row.serial, 16),
         status=CertificateStatus(row.status),

@@ -1,0 +1,1 @@
+"""X.509: issuing, OCSP, CRL, time stamps, attribute certificates, trusted list."""
