@@ -1,5 +1,6 @@
 """A signing transaction: who asks whom to sign what, and how far it has come."""
 
+import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum, unique
@@ -145,5 +146,12 @@ class Transaction:
     ended_at: datetime | None = None
     failure: str | None = None
     callback_url: str | None = None
+    """Where the citizen's browser goes afterwards; registered for the client."""
     replay_kcv: bytes | None = field(default=None, repr=False)
     """Key check value of the code that won: a repeated code finds the stored result."""
+
+    @property
+    def verification_code(self) -> str:
+        """Four digits from the digests, equal on the client's screen and on ours."""
+        joined = b"".join(item.digest.value for item in self.items)
+        return f"{int.from_bytes(hashlib.sha256(joined).digest()[-4:], 'big') % 10_000:04d}"

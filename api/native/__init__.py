@@ -1,0 +1,1 @@
+"""The native API: our own HTTP door at ``/api/v1``."""

@@ -1,0 +1,55 @@
+"""Who is calling: HTTP Basic with client id and secret, request id, rate limits."""
+
+import re
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from flask import g, request
+
+from signer.domain.client import Client, ClientPolicy, Role
+from signer.domain.errors import ClientAuthenticationError, NotPermittedError
+from signer.domain.values import ClientId, Secret
+
+_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+def request_id() -> str:
+    """The caller's ``X-Request-Id`` when it is plain, else a new UUIDv4; kept for this request."""
+    if "request_id" not in g:
+        given = request.headers.get("X-Request-Id", "")
+        g.request_id = given if _REQUEST_ID.fullmatch(given) else str(uuid.uuid4())
+    return str(g.request_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Callers:
+    """Authenticates the calling program."""
+
+    authenticate: Callable[[ClientId, Secret], Client]
+    limit: Callable[[Client], None]
+    """Raises RateLimitedError."""
+
+    def client(self, role: Role) -> Client:
+        """The caller.
+
+        Raises ClientAuthenticationError, NotPermittedError (another role), RateLimitedError.
+        """
+        basic = request.authorization
+        if basic is None or basic.type != "basic" or not basic.username:
+            raise ClientAuthenticationError("send client id and secret by HTTP Basic")
+        client = self.authenticate(ClientId(basic.username), Secret(basic.password or ""))
+        self.limit(client)
+        if not client.has_role(role):
+            raise NotPermittedError(f"this client is not registered as {role.value}")
+        return client
+
+    def carrier(self) -> Client:
+        """A relying party that may carry PIN and code itself."""
+        client = self.client(Role.RELYING_PARTY)
+        if not client.may(ClientPolicy.MAY_CARRY_PIN):
+            raise NotPermittedError(
+                "PIN and code are typed on our page; send the citizen to authorisation_url"
+            )
+        return client

@@ -1,0 +1,319 @@
+"""Bodies of the signature calls: what a client posts and what it gets."""
+
+import base64
+import binascii
+import unicodedata
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from signer.domain.attribute import RequiredAttribute
+from signer.domain.errors import InvalidRequestError
+from signer.domain.transaction import ItemKind, Level, SigningItem, Transaction
+from signer.domain.values import DTBSR, Digest, DigestAlgorithm, KeyAlgorithm
+
+DIGESTS = {
+    "SHA-256": DigestAlgorithm.SHA256,
+    "SHA-384": DigestAlgorithm.SHA384,
+    "SHA-512": DigestAlgorithm.SHA512,
+}
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+DigestName = Literal["SHA-256", "SHA-384", "SHA-512"]
+
+
+class Strict(BaseModel):
+    """Unknown members are refused: a misspelt one must not be ignored silently."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+
+class CitizenIn(Strict):
+    """Whom to ask."""
+
+    phone: Annotated[str, Field(min_length=5, max_length=20)]
+    """E.164, e.g. ``+351910000001``."""
+
+
+class SubAttributes(Strict):
+    """Name and value that the attribute must have."""
+
+    name: Annotated[str, Field(min_length=1, max_length=64)]
+    value: Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class RequiredAttributeIn(Strict):
+    """A professional attribute the citizen must hold and sign with."""
+
+    provider: Annotated[str, Field(min_length=1, max_length=64)]
+    """Professional body, e.g. ``ordem-dos-advogados``."""
+    role: Annotated[str, Field(min_length=1, max_length=64)]
+    """Role, e.g. ``advogado``."""
+    sub_attributes: Annotated[dict[str, str], Field(max_length=8)] = {}
+    """Values the attribute must have, e.g. ``{"cedula": "12345L"}``."""
+
+    def value(self) -> RequiredAttribute:
+        """As a domain value."""
+        return RequiredAttribute(
+            self.provider, self.role, tuple(sorted(self.sub_attributes.items()))
+        )
+
+
+class ItemIn(Strict):
+    """One thing to sign."""
+
+    kind: ItemKind
+    """``raw``: digest in, signature value out; ``cades-digest``: content digest in, CMS out;
+    ``pades-digest``: ByteRange digest in, CMS of a PAdES out; ``pades``, ``cades``: file in,
+    signed document or CMS out.
+    """
+    name: Name
+    """What the citizen sees: a file name or a description."""
+    digest: Annotated[str | None, Field(max_length=100)] = None
+    """Base64; for ``raw``, ``cades-digest`` and ``pades-digest``."""
+    digest_algorithm: DigestName = "SHA-256"
+    document: str | None = None
+    """Base64 of the file; for ``pades`` and ``cades``."""
+    level: Literal["B-B", "B-T"] = "B-B"
+
+    def value(self, ordinal: int, document_limit: int) -> SigningItem:
+        """As a domain value; raises InvalidRequestError naming the member."""
+        field = f"items[{ordinal}]"
+        algorithm = DIGESTS[self.digest_algorithm]
+        name = _shown(self.name, f"{field}.name")
+        level = Level(self.level)
+        if self.kind is ItemKind.RAW and level is not Level.B_B:
+            raise InvalidRequestError("a raw signature has no level", field=f"{field}.level")
+        if self.kind.is_whole_document:
+            return self._whole(ordinal, name, algorithm, level, document_limit)
+        if self.document is not None or self.digest is None:
+            raise InvalidRequestError("give digest, not document", field=f"{field}.digest")
+        digest = _bytes(self.digest, f"{field}.digest")
+        if len(digest) != algorithm.size:
+            raise InvalidRequestError(
+                f"{self.digest_algorithm} has {algorithm.size} bytes, this is {len(digest)}",
+                field=f"{field}.digest",
+            )
+        made = DTBSR if self.kind is ItemKind.RAW else Digest
+        return SigningItem(
+            ordinal=ordinal,
+            kind=self.kind,
+            name=name,
+            digest=made(algorithm, digest),
+            level=level,
+        )
+
+    def _whole(
+        self, ordinal: int, name: str, algorithm: DigestAlgorithm, level: Level, limit: int
+    ) -> SigningItem:
+        field = f"items[{ordinal}].document"
+        if self.document is None or self.digest is not None:
+            raise InvalidRequestError("give document, not digest", field=field)
+        if len(self.document) > (limit + 2) // 3 * 4 + 4:
+            raise InvalidRequestError(f"at most {limit} bytes", field=field)
+        document = _bytes(self.document, field)
+        if not document or len(document) > limit:
+            raise InvalidRequestError(f"1 to {limit} bytes", field=field)
+        return SigningItem(
+            ordinal=ordinal,
+            kind=self.kind,
+            name=name,
+            digest=Digest.of(algorithm, document),
+            level=level,
+            document=document,
+        )
+
+
+class SignatureIn(Strict):
+    """A request for signatures of one citizen."""
+
+    citizen: CitizenIn
+    items: Annotated[list[ItemIn], Field(min_length=1, max_length=100)]
+    required_attributes: Annotated[list[RequiredAttributeIn], Field(max_length=8)] = []
+    key_algorithm: KeyAlgorithm | None = None
+    """The citizen's key to use; default: RSA, which every verifier reads."""
+    locale: Literal["pt", "en"] = "pt"
+    redirect_url: Annotated[str | None, Field(max_length=2000)] = None
+    """Where the page sends the citizen afterwards; must be registered for the client."""
+    lifetime_seconds: Annotated[int | None, Field(ge=60, le=3600)] = None
+
+
+class PINIn(Strict):
+    """The signature PIN, carried by a client with policy ``may_carry_pin``."""
+
+    pin: Annotated[str, Field(max_length=4096)]
+    """Compact JWE of ``{"pin": "…", "transaction": "<id>"}`` to a key of ``/api/v1/keys``."""
+
+
+class CodeIn(Strict):
+    """The one-time code, carried by a client with policy ``may_carry_pin``."""
+
+    handle: Annotated[str, Field(min_length=20, max_length=100)]
+    code: Annotated[str, Field(max_length=4096)]
+    """Compact JWE of ``{"code": "…", "transaction": "<id>"}``."""
+
+
+class ResendIn(Strict):
+    """Another code, perhaps over another channel."""
+
+    handle: Annotated[str, Field(min_length=20, max_length=100)]
+    channel: Literal["sms", "email"] | None = None
+
+
+class SignaturePath(Strict):
+    """Which transaction."""
+
+    id: Annotated[str, Field(pattern="^[0-9a-f-]{36}$")]
+
+
+class ItemPath(SignaturePath):
+    """Which item of a transaction."""
+
+    ordinal: Annotated[int, Field(ge=0, le=99)]
+
+
+class WaitQuery(Strict):
+    """Long polling."""
+
+    wait: Annotated[int, Field(ge=0, le=60)] = 0
+    """Seconds to wait for a change of state before answering."""
+
+
+class PhoneQuery(Strict):
+    """Whose certificates."""
+
+    phone: Annotated[str, Field(min_length=5, max_length=20)]
+
+
+class AttributeOut(BaseModel):
+    """A professional attribute the signature asserts."""
+
+    provider: str
+    provider_name: str
+    role: str
+    label: str
+    sub_attributes: dict[str, str]
+    valid_until: datetime
+
+
+class ItemOut(BaseModel):
+    """One item; ``result`` once signed."""
+
+    ordinal: int
+    name: str
+    kind: ItemKind
+    level: Level
+    digest: str
+    digest_algorithm: str
+    result: str | None = None
+    """Base64: signature value, CMS (DER) or signed document."""
+
+
+class SignatureOut(BaseModel):
+    """A transaction as its client sees it."""
+
+    id: str
+    state: str
+    failure: str | None
+    verification_code: str
+    """Four digits made from the digests; the citizen's page shows the same."""
+    created_at: datetime
+    expires_at: datetime
+    items: list[ItemOut]
+    attributes: list[AttributeOut]
+    """What the signatures assert, by whom, until when."""
+    authorisation_url: str | None = None
+    """Where the citizen authorises; only in the answer that creates the transaction."""
+
+
+class EnteredOut(BaseModel):
+    """The PIN was right, a code is on its way."""
+
+    handle: str
+    """Secret of this transaction; come back with it and the code."""
+    channel: str
+    destination: str
+    code_expires_at: datetime | None
+
+
+class CertificateOut(BaseModel):
+    """A citizen's certificate chain, each base64 DER, leaf first."""
+
+    credential: str
+    key_algorithm: KeyAlgorithm
+    chain: list[str]
+
+
+class CertificatesOut(BaseModel):
+    """What this phone number signs with; empty also when it is unknown."""
+
+    certificates: list[CertificateOut]
+
+
+class ProblemOut(BaseModel):
+    """RFC 9457 problem details."""
+
+    code: str
+    title: str
+    detail: str
+    status: int
+    field: str | None = None
+    request_id: str
+
+
+def signature_out(transaction: Transaction, authorisation_url: str | None = None) -> SignatureOut:
+    """What a client sees of its transaction."""
+    return SignatureOut(
+        id=transaction.id,
+        state=transaction.state.value,
+        failure=transaction.failure,
+        verification_code=transaction.verification_code,
+        created_at=transaction.created_at,
+        expires_at=transaction.expires_at,
+        items=[item_out(item) for item in transaction.items],
+        attributes=[
+            AttributeOut(
+                provider=one.provider,
+                provider_name=one.provider_name,
+                role=one.role,
+                label=one.label,
+                sub_attributes=dict(one.sub_attributes),
+                valid_until=one.valid_until,
+            )
+            for one in transaction.attributes
+        ],
+        authorisation_url=authorisation_url,
+    )
+
+
+def item_out(item: SigningItem) -> ItemOut:
+    """One item."""
+    return ItemOut(
+        ordinal=item.ordinal,
+        name=item.name,
+        kind=item.kind,
+        level=item.level,
+        digest=base64.b64encode(item.digest.value).decode(),
+        digest_algorithm=next(
+            name for name, value in DIGESTS.items() if value is item.digest.algorithm
+        ),
+        result=base64.b64encode(item.result).decode() if item.result is not None else None,
+    )
+
+
+def _bytes(text: str, field: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise InvalidRequestError("not base64", field=field) from error
+
+
+def _shown(text: str, field: str) -> str:
+    """Names are shown to the citizen: no control or direction characters, no line breaks."""
+    if text != text.strip() or any(
+        unicodedata.category(char)[0] in "CZ" and char != " " for char in text
+    ):
+        raise InvalidRequestError(
+            "printable characters only, without leading or trailing blanks", field=field
+        )
+    return text
