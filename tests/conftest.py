@@ -4,6 +4,7 @@ pytest_plugins = [
     "tests.plugins.tiers",
     "tests.fixtures.clock",
     "tests.fixtures.databases",
+    "tests.fixtures.audit",
     "tests.fixtures.pki",
     "tests.fixtures.tokens",
     "tests.fixtures.rounds",
