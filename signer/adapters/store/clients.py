@@ -52,7 +52,7 @@ class SQLClientStore:
         with self._database.begin() as connection:
             added = connection.execute(
                 insert_for(connection, client)
-                .values(_to_row(new), id=new.id, created_at=new.created_at)
+                .values({**_to_row(new), "id": new.id, "created_at": new.created_at})
                 .on_conflict_do_nothing()
                 .returning(client.c.id)
             ).one_or_none()
