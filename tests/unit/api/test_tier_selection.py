@@ -1,0 +1,100 @@
+"""Which tests ``chancela test`` runs, and what its plugin makes of skips."""
+
+import subprocess
+import sys
+
+import pytest
+
+from api.cli.test import Selection, pytest_arguments
+from api.cli.tree import ROOT
+
+GATE = {"minimum": 95, "packages": ["signer/sam", "hsm"], "enforce": True}
+
+
+@pytest.mark.parametrize(
+    ("selection", "left_out"),
+    [
+        pytest.param(Selection(), {"interop", "soak"}, id="default"),
+        pytest.param(Selection(interop=True), {"soak"}, id="interop"),
+        pytest.param(Selection(soak=True), {"interop"}, id="soak"),
+        pytest.param(Selection(interop=True, soak=True), set(), id="everything"),
+        pytest.param(
+            Selection(quick=True, interop=True),
+            {"api", "browser", "hsm", "interop", "pki", "soak"},
+            id="quick",
+        ),
+    ],
+)
+def test_tiers_are_chosen_by_option(selection, left_out):
+    arguments = pytest_arguments(selection, strict=False, gate=GATE)
+    (option,) = (a for a in arguments if a.startswith("--tiers-without="))
+    assert {name for name in option.partition("=")[2].split(",") if name} == left_out
+
+
+@pytest.mark.parametrize(
+    ("selection", "measured"),
+    [
+        pytest.param(Selection(), True, id="full"),
+        pytest.param(Selection(quick=True), False, id="quick"),
+        pytest.param(Selection(hsm=True), False, id="hsm only"),
+        pytest.param(Selection(arguments=("-k", "x")), False, id="some tests"),
+    ],
+)
+def test_coverage_is_judged_by_full_runs_only(selection, measured):
+    arguments = pytest_arguments(selection, strict=False, gate=GATE)
+    assert ("--cov-fail-under=95" in arguments) is measured
+    assert ("--cov=signer/sam" in arguments) is measured
+
+
+def test_the_coverage_gate_can_be_off():
+    arguments = pytest_arguments(Selection(), strict=False, gate={**GATE, "enforce": False})
+    assert "--cov=hsm" in arguments
+    assert not any(a.startswith("--cov-fail-under") for a in arguments)
+
+
+@pytest.fixture
+def suite(tmp_path):
+    """Run a small suite of its own with the plugin; give exit code and output."""
+    for tier, body in {
+        "unit": "def test_a(): pass",
+        "soak": "def test_b(): assert False",
+        "hsm": "import pytest\n@pytest.mark.skipif(True, reason='REASON')\ndef test_c(): pass",
+    }.items():
+        folder = tmp_path / "tests" / tier
+        folder.mkdir(parents=True)
+        (folder / f"test_of_{tier}.py").write_text(body + "\n")
+
+    def run(reason, *arguments):
+        file = tmp_path / "tests" / "hsm" / "test_of_hsm.py"
+        file.write_text(file.read_text().replace("REASON", reason))
+        outcome = subprocess.run(
+            [sys.executable, "-m", "pytest", "-p", "tests.plugins.tiers", "-p", "no:cacheprovider",
+             "--import-mode=importlib", "--rootdir", str(tmp_path), "--tiers-without=soak",
+             *arguments, str(tmp_path / "tests")],
+            cwd=tmp_path, capture_output=True, text=True, check=False,
+            env={"PYTHONPATH": str(ROOT)},
+        )  # fmt: skip
+        return outcome.returncode, outcome.stdout
+
+    return run
+
+
+def test_the_table_comes_before_the_last_line(suite):
+    code, output = suite("no device")
+    lines = output.strip().splitlines()
+    assert code == 0
+    assert "1 passed, 1 skipped, 1 deselected" in lines[-1]
+    assert any(line.split() == ["unit", "1", "0", "0"] for line in lines[:-1])
+    assert any("skipped 1 x: no device" in line for line in lines[:-1])
+
+
+def test_a_skip_is_a_failure_when_strict(suite):
+    code, output = suite("no device", "--strict-skips")
+    assert code == 1
+    assert "FORBIDDEN SKIP tests/hsm/test_of_hsm.py" in output
+
+
+def test_an_allowed_skip_passes_when_strict(suite):
+    code, output = suite("allowed: no client program is distributed", "--strict-skips")
+    assert code == 0
+    assert "FORBIDDEN" not in output
