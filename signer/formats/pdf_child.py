@@ -22,7 +22,6 @@ from pyhanko.sign.signers.pdf_byterange import SignatureObject
 
 _TAIL: Final = 64
 _NO_CHANGES: Final = 1
-_CHANGES_FORMS: Final = 2
 
 
 class RefusedError(Exception):
@@ -73,18 +72,21 @@ def _check_frame(document: bytes) -> None:
 
 def _check_catalogue(reader: PdfFileReader) -> None:
     root = reader.root
-    form = root.get("/AcroForm")
-    if form is not None and "/XFA" in form:
+    # Indexing follows references to other objects, ``get`` does not.
+    if "/AcroForm" in root and "/XFA" in root["/AcroForm"]:
         raise RefusedError("the PDF is an XFA form, whose content is not fixed")
-    certification = root.get("/Perms", {}).get("/DocMDP")
-    if certification is None:
+    if "/Perms" not in root or "/DocMDP" not in root["/Perms"]:
         return
-    for reference in certification.get("/Reference", ()):
-        parameters = reference.get("/TransformParams", {})
-        if (
-            reference.get("/TransformMethod") == "/DocMDP"
-            and int(parameters.get("/P", _CHANGES_FORMS)) == _NO_CHANGES
-        ):
+    certification = root["/Perms"]["/DocMDP"]
+    if "/Reference" not in certification:
+        return
+    references = certification["/Reference"]
+    for position in range(len(references)):
+        reference = references[position]
+        if reference["/TransformMethod"] != "/DocMDP" or "/TransformParams" not in reference:
+            continue
+        parameters = reference["/TransformParams"]
+        if "/P" in parameters and int(parameters["/P"]) == _NO_CHANGES:
             raise RefusedError("a certification signature forbids every change of the PDF")
 
 
