@@ -91,11 +91,9 @@ class SQLOutbox:
             .order_by(outbox.c.priority, outbox.c.due_at)
             .limit(limit)
         )
-        if not self._database.is_sqlite:
-            wanted = wanted.with_for_update(skip_locked=True)
         taken = (
             update(outbox)
-            .where(outbox.c.id.in_(wanted), ready)
+            .where(outbox.c.id.in_(self._picked(wanted)), ready)
             .values(
                 lease=str(uuid.uuid4()),
                 due_at=now + lease,
@@ -150,11 +148,9 @@ class SQLOutbox:
         over: Select[tuple[str]] = (
             select(outbox.c.id).where(_QUEUED, outbox.c.expires_at <= now).limit(limit)
         )
-        if not self._database.is_sqlite:
-            over = over.with_for_update(skip_locked=True)
         statement = (
             update(outbox)
-            .where(outbox.c.id.in_(over), _QUEUED)
+            .where(outbox.c.id.in_(self._picked(over)), _QUEUED)
             .values(state=MessageState.EXPIRED.value, ended_at=now, **_ERASED)
             .returning(outbox)
         )
@@ -216,8 +212,18 @@ class SQLOutbox:
             _QUEUED, or_(outbox.c.due_at <= now, outbox.c.lease.is_not(None))
         )
         with self._database.read() as connection:
-            due, oldest = connection.execute(statement).one().tuple()
+            due, oldest = connection.execute(statement).one()
         return due, max(timedelta(), now - oldest) if oldest else timedelta()
+
+    def _picked(self, wanted: Select[tuple[str]]) -> Select[tuple[str]]:
+        """Ids of ``wanted`` that no other worker is taking at this moment.
+
+        A common table expression, because PostgreSQL may run a plain subselect more than once and
+        then locks more rows than its limit says.
+        """
+        if not self._database.is_sqlite:
+            wanted = wanted.with_for_update(skip_locked=True)
+        return select(wanted.cte("picked").c.id)
 
     def _end(
         self,
