@@ -11,6 +11,7 @@ pytest_plugins = [
     "tests.fixtures.keys",
     "tests.fixtures.signers",
     "tests.fixtures.pdfs",
+    "tests.fixtures.documents",
     "tests.fixtures.sam",
     "tests.fixtures.vault",
     "tests.fixtures.channels",

@@ -66,9 +66,11 @@ class ArchiveWriter:
     @contextmanager
     def _open(self, name: str) -> Iterator[io.BufferedIOBase]:
         if self._zip is not None:
-            with self._zip.open(name, "w", force_zip64=True) as entry:
-                with io.BufferedWriter(entry) as file:
-                    yield file
+            with (
+                self._zip.open(name, "w", force_zip64=True) as entry,
+                io.BufferedWriter(entry) as file,
+            ):
+                yield file
             return
         path = self._target / name
         path.parent.mkdir(exist_ok=True)

@@ -46,7 +46,11 @@ class MakeCheckpoint:
         last checkpoint signed; QSCDUnavailableError and StoreUnavailableError.  A time-stamp that
         cannot be had now is asked for again at the next call.
         """
-        self._log_records()
+        try:
+            self._log_records()
+        except IntegrityAlarmError:
+            self._alarm()
+            raise
         last = self._log.last_checkpoint()
         size = self._log.size()
         made = self._sign(last, size) if self._is_due(last, size, force=force) else None

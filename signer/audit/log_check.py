@@ -58,14 +58,19 @@ def check_log(
     return LogRoots(tree.size, roots), problems
 
 
-def check_anchors(anchors: Iterable[Anchor], log: LogRoots) -> Iterator[Problem]:
-    """Compare with what is known from elsewhere."""
+def check_anchors(
+    anchors: Iterable[Anchor], log: LogRoots, checkpoints: Iterable[Checkpoint]
+) -> Iterator[Problem]:
+    """Compare with checkpoints that are known from elsewhere."""
+    signed = {checkpoint.size for checkpoint in checkpoints}
     for anchor in anchors:
         where = f"anchor of {anchor.size}"
         if anchor.size > log.size:
             yield Problem(where, f"the log has only {log.size} records: it was cut or replaced")
         elif log.roots.get(anchor.size) != anchor.root:
             yield Problem(where, "the log had another root at this size: it was rewritten")
+        elif anchor.size not in signed:
+            yield Problem(where, "its checkpoint was removed")
 
 
 class CheckpointCheck:
@@ -83,6 +88,7 @@ class CheckpointCheck:
         self._check_token = check_token
         self._trusted = trusted_keys_der
         self._last: Checkpoint | None = None
+        self._unstamped = False
         self.signed_size = 0
 
     def __call__(self, checkpoint: Checkpoint) -> tuple[Problem, ...]:
@@ -123,7 +129,10 @@ class CheckpointCheck:
 
     def _timestamp_faults(self, checkpoint: Checkpoint) -> Iterator[str]:
         if checkpoint.timestamp_token is None:
+            self._unstamped = True
             return
+        if self._unstamped:
+            yield "is time-stamped though an earlier one is not: tokens were removed"
         digest = Digest.of(DigestAlgorithm.SHA256, checkpoint.signature)
         try:
             moment = self._check_token(checkpoint.timestamp_token, digest)

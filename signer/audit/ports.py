@@ -51,7 +51,7 @@ class AuditLog(AuditTrail, Protocol):
     """The common log while it grows.  Every method raises StoreUnavailableError."""
 
     def append_new(self, limit: int = ...) -> Appended:
-        """Put up to ``limit`` waiting records into the log."""
+        """Put up to ``limit`` waiting records into the log; raises IntegrityAlarmError."""
         ...
 
     def size(self) -> int:

@@ -72,7 +72,7 @@ def _verify(
             *chains.problems,
             *log_problems,
             *signed,
-            *check_anchors(anchors, log),
+            *check_anchors(anchors, log, checkpoints),
             *totals,
         ),
         writers=sum(1 for _ in files.lines(archive.WRITERS)),

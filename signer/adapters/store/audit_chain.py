@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy import Connection, insert, update
 
 from signer.adapters.store.tables.audit import audit_record, audit_writer
+from signer.adapters.store.upsert import insert_if_missing
 from signer.domain.audit import AuditRecord, chain_hash, record_body
 from signer.domain.audit_log import GENESIS
 from signer.ports import Clock
@@ -60,9 +61,8 @@ class AuditChain:
         )
         row = connection.execute(lock).one_or_none()
         if row is None:
-            connection.execute(
-                insert(audit_writer),
-                {"id": self.writer_id, "started_at": now, "sequence": 0, "head": GENESIS},
-            )
-            return GENESIS, 0
+            # Two threads may both write this process's first record.
+            first = {"id": self.writer_id, "started_at": now, "sequence": 0, "head": GENESIS}
+            insert_if_missing(connection, audit_writer, [first])
+            row = connection.execute(lock).one()
         return row.head, row.sequence

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from sqlalchemy import Connection, Select, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
 from signer.adapters.store.audit_chain import AuditChain
 from signer.adapters.store.audit_rows import (
@@ -24,6 +25,7 @@ from signer.adapters.store.tables.audit import (
 from signer.adapters.store.upsert import insert_if_missing
 from signer.domain.audit import AuditRecord, chain_hash
 from signer.domain.audit_log import Appended, Checkpoint, StoredRecord
+from signer.domain.errors import IntegrityAlarmError
 from signer.domain.merkle import (
     GrowingTree,
     consistency_proof,
@@ -56,34 +58,19 @@ class SQLAuditLog:
         """Give up to ``limit`` records that are not in the log their places in it.
 
         Records of one chain keep their order.  Several callers at once take turns.
+        Raises IntegrityAlarmError when the stored log contradicts itself.
         """
-        with self._database.begin() as connection:
-            size = self._lock(connection)
-            records = [to_record(row) for row in connection.execute(_not_logged(limit)).mappings()]
-            if not records:
-                return Appended(size, 0)
-            tree = GrowingTree(size, self._frontier(connection, size))
-            nodes: list[dict[str, object]] = []
-            for record in records:
-                connection.execute(
-                    update(audit_record)
-                    .where(
-                        audit_record.c.writer_id == record.writer,
-                        audit_record.c.sequence == record.sequence,
-                    )
-                    .values(log_index=tree.size)
-                )
-                nodes += [
-                    {"level": level, "position": position, "hash": value}
-                    for level, position, value in tree.append(record.hash)
-                    if level
+        try:
+            with self._database.begin() as connection:
+                size = self._lock(connection)
+                records = [
+                    to_record(row) for row in connection.execute(_not_logged(limit)).mappings()
                 ]
-            if nodes:
-                connection.execute(insert(audit_node), nodes)
-            connection.execute(
-                update(audit_log).where(audit_log.c.id == _LOG).values(size=tree.size)
-            )
-            return Appended(size, len(records), _broken(records))
+                if records:
+                    self._append(connection, size, records)
+        except (LookupError, IntegrityError) as error:
+            raise IntegrityAlarmError("the stored audit log contradicts itself") from error
+        return Appended(size, len(records), _broken(records))
 
     def size(self) -> int:
         """Number of records in the log."""
@@ -209,6 +196,29 @@ class SQLAuditLog:
             return tuple(to_record(row) for row in connection.execute(wanted).mappings())
 
     @staticmethod
+    def _append(connection: Connection, size: int, records: Sequence[StoredRecord]) -> None:
+        reader = _Nodes(connection)
+        tree = GrowingTree(size, (reader(level, place) for level, place in frontier_of(size)))
+        nodes: list[dict[str, object]] = []
+        for record in records:
+            connection.execute(
+                update(audit_record)
+                .where(
+                    audit_record.c.writer_id == record.writer,
+                    audit_record.c.sequence == record.sequence,
+                )
+                .values(log_index=tree.size)
+            )
+            nodes += [
+                {"level": level, "position": position, "hash": value}
+                for level, position, value in tree.append(record.hash)
+                if level
+            ]
+        if nodes:
+            connection.execute(insert(audit_node), nodes)
+        connection.execute(update(audit_log).where(audit_log.c.id == _LOG).values(size=tree.size))
+
+    @staticmethod
     def _lock(connection: Connection) -> int:
         lock = (
             update(audit_log)
@@ -221,11 +231,6 @@ class SQLAuditLog:
             insert_if_missing(connection, audit_log, [{"id": _LOG, "size": 0}])
             size = connection.execute(lock).scalar_one()
         return int(size)
-
-    @staticmethod
-    def _frontier(connection: Connection, size: int) -> list[bytes]:
-        nodes = _Nodes(connection)
-        return [nodes(level, position) for level, position in frontier_of(size)]
 
 
 class _Nodes:
