@@ -154,7 +154,7 @@ def test_a_failing_signature_leaves_nothing_behind(
     assert objects(sam_token) == before
 
 
-def test_the_unwrapped_key_can_only_sign(sam_token: SAMToken, stored_key: StoredKeys):
+def test_the_unwrapped_key_can_only_sign(sam_token: SAMToken):
     from hsm.qscd import unwrapped
 
     made = sam_token.qscd.create_key(KeyAlgorithm.P_256)
