@@ -7,15 +7,19 @@ process that does not use :mod:`hsm.loader`.
 """
 
 import ctypes
+import json
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import PyKCS11  # type: ignore[import-untyped] # ships no types
 from pkcs11 import Attribute, KeyType, Mechanism, ObjectClass
 from PyKCS11 import PyKCS11Error
 
-from hsm.ceremony.device import DeviceSession, Handle, native, object_of
+from hsm.attack_report import AttackResult
+from hsm.ceremony.device import Device, DeviceSession, Handle, native, object_of
 from hsm.keys import (
     MK_DERIVE,
     MK_WRAP,
@@ -23,35 +27,16 @@ from hsm.keys import (
     KeySpec,
     token_key_template,
 )
-from hsm.profile import HSMProfile
+from hsm.profile import HSMProfile, profile_named
 from hsm.readback import RawAttribute, encode
 from signer.domain.errors import ConfigurationError
-from signer.domain.values import KeyAlgorithm
+from signer.domain.values import KeyAlgorithm, Secret
 
 _KWP_MAGIC: Final = bytes.fromhex("a65959a6")
 _SEMIBLOCK: Final = 8
 _ROUNDS: Final = 6
 
 Template = dict[Attribute, AttributeValue]
-
-
-@dataclass(frozen=True, slots=True)
-class AttackResult:
-    """What one attack achieved."""
-
-    name: str
-    succeeded: bool
-    """On a twin of the real key: must be False."""
-    control_succeeded: bool
-    """On the badly made twin: must be True."""
-
-    def as_json(self) -> dict[str, object]:
-        """The result as it stands in the transcript."""
-        return {
-            "name": self.name,
-            "succeeded": self.succeeded,
-            "control_succeeded": self.control_succeeded,
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,18 +289,6 @@ def run_attacks(session: DeviceSession, profile: HSMProfile) -> tuple[AttackResu
     )
 
 
-def refuse_successes(results: tuple[AttackResult, ...]) -> None:
-    """Raise ConfigurationError naming the attacks that worked, or whose control did not."""
-    worked = [result.name for result in results if result.succeeded]
-    if worked:
-        msg = f"attacks on twins of the master keys worked: {', '.join(worked)}"
-        raise ConfigurationError(msg)
-    blind = [result.name for result in results if not result.control_succeeded]
-    if blind:
-        msg = f"attacks that must work on a badly made key did not: {', '.join(blind)}"
-        raise ConfigurationError(msg)
-
-
 def _works(
     attack: Attack, session: DeviceSession, profile: HSMProfile, weakening: Weakening
 ) -> bool:
@@ -339,3 +312,21 @@ def _twin(spec: KeySpec, profile: HSMProfile, weakening: Weakening) -> Template:
         elif attribute in template:
             template[attribute] = value
     return template
+
+
+def main() -> None:
+    """Serve :func:`hsm.attack_report.attack_twins`: settings from standard input, JSON out."""
+    settings = json.load(sys.stdin)
+    device = Device(Path(settings["module"]))
+    slot = device.slot_of(settings["label"])
+    if slot is None:
+        msg = f"token {settings['label']} not found"
+        raise ConfigurationError(msg)
+    session = device.log_in(slot, Secret(settings["user_pin"]))
+    results = run_attacks(session, profile_named(settings["profile"]))
+    session.close()
+    json.dump([result.as_json() for result in results], sys.stdout)
+
+
+if __name__ == "__main__":
+    main()

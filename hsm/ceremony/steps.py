@@ -9,7 +9,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from pkcs11 import Attribute, ObjectClass
 from PyKCS11 import PyKCS11Error  # type: ignore[import-untyped] # ships no types
 
-from hsm.attacks import AttackResult, refuse_successes, run_attacks
+from hsm.attack_report import AttackResult, refuse_successes
+from hsm.attacks import run_attacks
 from hsm.ceremony.description import Description, TokenDescription
 from hsm.ceremony.device import Device, DeviceSession, new_key_id
 from hsm.health import encode_test_key
