@@ -53,6 +53,26 @@ def test_the_domain_imports_the_standard_library_only():
     assert foreign == set()
 
 
+def test_adapters_see_ports_and_domain_only():
+    seen = set()
+    for module in (ROOT / "signer" / "adapters").rglob("*.py"):
+        for node in ast.walk(ast.parse(module.read_text())):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("signer"):
+                seen.add((module.name, node.module))
+    allowed = ("signer.domain", "signer.ports", "signer.adapters")
+    assert {(name, seen_) for name, seen_ in seen if not seen_.startswith(allowed)} == set()
+
+
+def test_settings_are_seen_by_wiring_and_the_command_line_only():
+    readers = {
+        str(module.relative_to(ROOT))
+        for module in PRODUCT
+        if re.search(r"^\s*(from|import) api\.settings", module.read_text(), re.MULTILINE)
+    }
+    allowed = ("api/wiring", "api/cli/", "api/settings/")
+    assert {reader for reader in readers if not reader.startswith(allowed)} == set()
+
+
 def test_every_package_of_ours_is_typed_and_importable():
     for package in gates.PACKAGES:
         assert (ROOT / package / "py.typed").is_file()
