@@ -1,0 +1,1 @@
+"""Professional attributes of a citizen: fetched, chosen, re-checked, certified."""
