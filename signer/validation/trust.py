@@ -38,7 +38,7 @@ class RevocationRule(StrEnum):
 
     @property
     def mode(self) -> str:
-        """The word for pyHanko, whose own ``hard-fail`` passes certificates that declare no source."""
+        """The word for pyHanko, whose own ``hard-fail`` passes what declares no source."""
         return "require" if self is RevocationRule.HARD_FAIL else "soft-fail"
 
 
