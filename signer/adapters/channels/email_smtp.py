@@ -114,6 +114,8 @@ class SMTPEmailChannel:
     def _mail(self, message: Message) -> EmailMessage:
         local, _, domain = message.to.rpartition("@")
         _, _, own_domain = self._server.sender.rpartition("@")
+        if not local or not domain:
+            raise InvalidRequestError("not an e-mail address", field="email")
         mail = EmailMessage(policy=SMTP_POLICY)
         try:
             mail["From"] = Address(self._server.sender_name, addr_spec=self._server.sender)
