@@ -58,7 +58,7 @@ def reference_text() -> str:
     rows = []
     for name, field in Settings.model_fields.items():
         default = field.default
-        shown = "" if default in (None, "", Path()) else f"`{_plain(default)}`"
+        shown = "" if default in (None, "", (), Path()) else f"`{_plain(default)}`"
         meaning = (field.description or "").replace("``", "`").replace("\n", " ")
         meaning = meaning.replace("|", "\\|")
         rows.append(f"| `CHANCELA_{name.upper()}` | {shown} | {meaning} |\n")

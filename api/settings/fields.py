@@ -291,6 +291,10 @@ class Settings(BaseSettings):
     """Longest wait for all of them together."""
     certificate_authority_name: str = "Chancela"
     """Organisation in the names of our certificate authorities."""
+    certificate_authority_identifier: Annotated[str, Field(pattern="^[A-Z]{3}[A-Z]{2}-.+$")] = (
+        "VATPT-999999990"
+    )
+    """Its identifier as EN 319 412-1, 5.1.4 writes it."""
     certificate_serial_number_form: str = ""
     """Form of the subject's serialNumber, of the country profile; empty: its default."""
     certificate_qualified_statements: bool = False

@@ -92,6 +92,9 @@ def _addresses(settings: "Settings", given: Collection[str]) -> Iterator[Refusal
         yield "web_secret_key", "must be set in production (CHANCELA_WEB_SECRET_KEY_FILE)"
     if "service_name" not in given or "teste" in settings.service_name.lower():
         yield "service_name", "must be the operator's own name in production"
+    for name in ("certificate_authority_name", "certificate_authority_identifier"):
+        if name not in given:
+            yield name, "must be the operator's own in production"
     if "teste" in settings.certificate_authority_name.lower():
         yield "certificate_authority_name", "must not be the demo's in production"
 

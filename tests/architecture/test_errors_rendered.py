@@ -12,6 +12,11 @@ from signer.domain import errors
 DOORS = sorted(f"api.{file.parent.name}.errors" for file in (ROOT / "api").glob("*/errors.py"))
 
 
+# Doors where no error is the caller's doing: their table has the root class and is read by nearest
+# class above.
+BY_NEAREST = {"api.pki.errors"}
+
+
 def leaves(root):
     """Classes of the error module that nothing there derives from."""
     children = [c for c in root.__subclasses__() if c.__module__ == errors.__name__]
@@ -42,7 +47,12 @@ def test_every_error_has_a_rendering_in_the_door(door):
     found = tables(importlib.import_module(door))
     assert found, f"{door} has no table of errors"
     for name, table in found.items():
-        assert [kind.__name__ for kind in LEAVES if kind not in table] == [], name
+        covered = {
+            kind
+            for kind in LEAVES
+            if kind in table or (door in BY_NEAREST and table.keys() & set(kind.__mro__))
+        }
+        assert [kind.__name__ for kind in LEAVES if kind not in covered] == [], name
 
 
 @pytest.mark.parametrize("kind", LEAVES, ids=lambda kind: kind.__name__)
