@@ -136,8 +136,7 @@ class TOTPAuthenticator:
         matching = None
         # All are computed, so that time does not tell which matched.
         for step in range(current - WINDOW, current + WINDOW + 1):
-            right = hmac.compare_digest(totp.generate_otp(step), typed)
-            if right and step > seed.last_step:
+            if hmac.compare_digest(totp.generate_otp(step), typed):
                 matching = step
         return matching
 
