@@ -30,6 +30,7 @@ def refusals(settings: "Settings", given: Collection[str]) -> Iterator[Refusal]:
     yield from _always(settings)
     if settings.is_production:
         yield from _addresses(settings, given)
+        yield from _names(settings, given)
         yield from _hsm(settings, given)
         yield from _messages(settings)
         yield from _relaxed(settings)
@@ -90,6 +91,9 @@ def _addresses(settings: "Settings", given: Collection[str]) -> Iterator[Refusal
         yield "tsa_urls", "a time-stamping authority must be named in production"
     if settings.web_secret_key is None:
         yield "web_secret_key", "must be set in production (CHANCELA_WEB_SECRET_KEY_FILE)"
+
+
+def _names(settings: "Settings", given: Collection[str]) -> Iterator[Refusal]:
     if "service_name" not in given or "teste" in settings.service_name.lower():
         yield "service_name", "must be the operator's own name in production"
     for name in ("certificate_authority_name", "certificate_authority_identifier"):
