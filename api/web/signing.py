@@ -63,8 +63,7 @@ def blueprint(page: SigningPage) -> Blueprint:
     @door.post("/<token>/pin")
     def pin(token: str) -> Response:
         transaction = _found(page, token)
-        if request.form.get("answer") == "refuse":
-            page.end(transaction, TransactionState.REFUSED)
+        if _refused(page, transaction):
             return _back(token)
         try:
             entered = page.enter_pin(transaction, _field("pin"))
@@ -84,8 +83,7 @@ def blueprint(page: SigningPage) -> Blueprint:
     @door.post("/<token>/code")
     def code(token: str) -> Response:
         transaction = _found(page, token)
-        if request.form.get("answer") == "refuse":
-            page.end(transaction, TransactionState.REFUSED)
+        if _refused(page, transaction):
             return _back(token)
         try:
             page.enter_code(transaction, _handle(), _field("code"))
@@ -107,6 +105,13 @@ def blueprint(page: SigningPage) -> Blueprint:
 
 def _found(page: SigningPage, token: str) -> Transaction:
     return page.find.for_page(Secret(token).sha256())
+
+
+def _refused(page: SigningPage, transaction: Transaction) -> bool:
+    if request.form.get("answer") != "refuse":
+        return False
+    page.end(transaction, TransactionState.REFUSED)
+    return True
 
 
 def _field(name: str) -> Secret:

@@ -18,14 +18,16 @@ class SQLStatistics:
         self._database = database
         self._clock = clock
 
-    def count(self, event: CountedEvent, *, channel: str = "", client: str = "") -> None:
-        """Add one.  Never pass a person's identifier as ``client``."""
+    def count(
+        self, event: CountedEvent, *, channel: str = "", client: str = "", times: int = 1
+    ) -> None:
+        """Add ``times``.  Never pass a person's identifier as ``client``."""
         row = {
             "day": self._clock.now().date().isoformat(),
             "event": event.value,
             "channel": channel,
             "client": client,
-            "count": 1,
+            "count": times,
         }
         with self._database.begin() as connection:
             connection.execute(
@@ -33,7 +35,7 @@ class SQLStatistics:
                 .values(row)
                 .on_conflict_do_update(
                     index_elements=[column.name for column in statistic.primary_key],
-                    set_={"count": statistic.c.count + 1},
+                    set_={"count": statistic.c.count + times},
                 )
             )
 

@@ -20,6 +20,7 @@ from signer.domain.errors import (
     SigningServiceError,
     TransactionEndedError,
 )
+from signer.domain.statistics import CountedEvent
 from signer.domain.transaction import Transaction, TransactionState
 from signer.domain.values import Secret, SignatureValue
 from signer.formats.port import Prepared
@@ -86,7 +87,9 @@ class EnterCode:
                 asserted=asserted,
                 evidence=[evidence_of(one) for one in prepared],
             )
-        self.statistics.count("granted", verified.factor, transaction.client)
+        self.statistics.count(
+            CountedEvent.GRANTED, channel=transaction.channel or "", client=transaction.client
+        )
         try:
             # 9. Sign; 10. verify every value with the certificate's key.
             values = self.qscd.sign(authorisation)
@@ -106,7 +109,9 @@ class EnterCode:
         raise TransactionEndedError
 
     def _verify(self, transaction: Transaction, handle: Secret, code: Secret) -> VerifiedCode:
-        self.statistics.count("code_entered", transaction.channel or "", transaction.client)
+        self.statistics.count(
+            CountedEvent.CODE_ENTERED, channel=transaction.channel or "", client=transaction.client
+        )
         slots = self.transactions.slots(transaction.id)
         right_handle = transaction.handle_sha256 == handle.sha256()
         code_slot = _of(slots, Stage.CODE) if right_handle else None

@@ -171,7 +171,6 @@ class Complete:
         if not done:
             # The reaper was first: what was made is not released.
             raise TransactionEndedError
-        self.statistics.count("signed", transaction.channel or "", transaction.client)
         return Outcome(transaction=signed, results=results)
 
 

@@ -10,6 +10,7 @@ from signer.domain.errors import (
     TimestampUnavailableError,
     TransactionEndedError,
 )
+from signer.domain.statistics import CountedEvent
 from signer.domain.transaction import Transaction, TransactionState
 from signer.domain.values import ClientId, TransactionId
 from signer.operations.signing.completion import STAMP_PATIENCE, Complete
@@ -19,9 +20,9 @@ from signer.ports import Clock
 REAP_AFTER = timedelta(seconds=60)
 
 _EVENTS = {
-    TransactionState.REFUSED: (AuditEvent.TRANSACTION_REFUSED, "citizen", "refused"),
-    TransactionState.CANCELLED: (AuditEvent.TRANSACTION_CANCELLED, "client", "cancelled"),
-    TransactionState.EXPIRED: (AuditEvent.TRANSACTION_EXPIRED, "service", "expired"),
+    TransactionState.REFUSED: (AuditEvent.TRANSACTION_REFUSED, "citizen", CountedEvent.REFUSED),
+    TransactionState.CANCELLED: (AuditEvent.TRANSACTION_CANCELLED, "client", None),
+    TransactionState.EXPIRED: (AuditEvent.TRANSACTION_EXPIRED, "service", CountedEvent.EXPIRED),
 }
 
 
@@ -52,7 +53,10 @@ class EndSigning:
         )
         if not done:
             raise TransactionEndedError
-        self.statistics.count(counted, transaction.channel or "", transaction.client)
+        if counted is not None:
+            self.statistics.count(
+                counted, channel=transaction.channel or "", client=transaction.client
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,8 +12,16 @@ from signer.domain.attribute import AssertedAttribute, ProfessionalAttribute, Re
 from signer.domain.audit import AuditRecord
 from signer.domain.credential import Credential
 from signer.domain.outgoing import OutgoingMessage
+from signer.domain.statistics import CountedEvent
 from signer.domain.transaction import Signed, SigningItem, Transaction, TransactionState
-from signer.domain.values import ClientId, Secret, SignatureValue, SignerId, TransactionId
+from signer.domain.values import (
+    ClientId,
+    CredentialId,
+    Secret,
+    SignatureValue,
+    SignerId,
+    TransactionId,
+)
 
 
 class Accounts(Protocol):
@@ -35,7 +43,7 @@ class Credentials(Protocol):
         """Live ones, oldest first."""
         ...
 
-    def permanent_slot(self, credential_id: str) -> Slot | None:
+    def permanent_slot(self, credential_id: CredentialId) -> Slot | None:
         """The PIN slot."""
         ...
 
@@ -90,7 +98,7 @@ class Messages(Protocol):
 class Statistics(Protocol):
     """Counting events without identity."""
 
-    def count(self, event: str, channel: str, client: str) -> None:
+    def count(self, event: CountedEvent, *, channel: str = "", client: str = "") -> None:
         """Add one; never raises into the request."""
         ...
 

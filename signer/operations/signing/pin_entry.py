@@ -18,8 +18,10 @@ from signer.domain.errors import (
     RateLimitedError,
     TransactionEndedError,
 )
+from signer.domain.statistics import CountedEvent
 from signer.domain.transaction import Transaction, TransactionState
 from signer.domain.values import Secret, SignerId
+from signer.operations.accounts.finding import demand_may_sign
 from signer.operations.signing.needs import (
     Accounts,
     Attributes,
@@ -60,6 +62,8 @@ class EnterPIN:
     clock: Clock
     code_lifetime: timedelta
     has_totp: Callable[[SignerId], bool]
+    phone_freeze: timedelta
+    """After a change of phone nothing is signed for this long (L10)."""
 
     def __call__(
         self, transaction: Transaction, pin: Secret, *, handle: Secret | None = None
@@ -114,10 +118,7 @@ class EnterPIN:
 
     def _demand_able(self, person: Person, now: datetime) -> None:
         """Suspended, expired and revoked are told only to who knows the PIN."""
-        if person.account.state is not AccountState.ACTIVE:
-            raise AccountStateError("the account is suspended")
-        if person.account.valid_until <= now:
-            raise AccountStateError("the identity document of the account has expired")
+        demand_may_sign(person.account, now, self.phone_freeze)
         certificate = person.credential.certificate_der
         if person.credential.state is not CredentialState.ACTIVE or certificate is None:
             raise AccountStateError("the certificate is not issued yet")
@@ -177,7 +178,10 @@ class EnterPIN:
             handle=handle,
             code=code,
         )
-        self.statistics.count("code_sent" if code else "code_awaited", channel, transaction.client)
+        if code is not None:
+            self.statistics.count(
+                CountedEvent.CODE_SENT, channel=channel, client=transaction.client
+            )
         return Entered(
             handle=handle,
             channel=channel,

@@ -12,6 +12,7 @@ from signer.domain.errors import (
     RateLimitedError,
     TransactionEndedError,
 )
+from signer.domain.statistics import CountedEvent
 from signer.domain.transaction import Transaction, TransactionState
 from signer.domain.values import Secret
 from signer.operations.signing.needs import (
@@ -94,7 +95,7 @@ class ResendCode:
             handle=handle,
             code=Code(code=secret, channel=wanted, expires_at=expires_at, message=message),
         )
-        self.statistics.count("code_sent", wanted, transaction.client)
+        self.statistics.count(CountedEvent.CODE_SENT, channel=wanted, client=transaction.client)
         return Entered(
             handle=handle,
             channel=wanted,

@@ -12,6 +12,7 @@ from signer.domain.attribute import RequiredAttribute
 from signer.domain.audit import AuditEvent, AuditRecord
 from signer.domain.credential import Credential
 from signer.domain.errors import InvalidRequestError
+from signer.domain.statistics import CountedEvent
 from signer.domain.transaction import SigningItem, Transaction, TransactionState
 from signer.domain.values import (
     DEFAULT_TENANT,
@@ -115,7 +116,7 @@ class StartSigning:
             },
         )
         self.transactions.create(transaction, audit=record)
-        self.statistics.count("asked", "", request.client)
+        self.statistics.count(CountedEvent.ASKED, client=request.client)
         return Started(transaction, token)
 
 

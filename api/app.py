@@ -1,0 +1,140 @@
+"""The Flask application: doors, documentation, health, one rendering per error."""
+
+import logging
+from typing import Final
+
+import structlog
+from flask import Flask, Response, g, jsonify, request
+from flask_openapi3.models.info import Info
+from flask_openapi3.openapi import OpenAPI
+from pydantic import ValidationError
+from werkzeug.exceptions import HTTPException
+
+from api import __version__
+from api.demo.views import blueprint as demo_blueprint
+from api.native import signatures
+from api.native.caller import request_id
+from api.native.errors import PROBLEM_JSON, problem
+from api.operations.health import blueprint as health_blueprint
+from api.operations.metrics import Metrics
+from api.pki.views import blueprint as pki_blueprint
+from api.web import signing as signing_pages
+from api.wiring.doors import demo_door, health_door, pki_door, signing_page
+from api.wiring.services import Services
+from signer.domain.errors import (
+    IntegrityAlarmError,
+    InvalidRequestError,
+    SigningServiceError,
+    UnavailableError,
+)
+
+_LOG = structlog.get_logger(__name__)
+_BODY_FACTOR: Final = 4 / 3
+_SERVER_ERROR: Final = 500
+
+
+def create_app(services: Services) -> Flask:
+    """All doors over one set of services; touches neither token nor database."""
+    settings = services.settings
+    app = OpenAPI(
+        "chancela",
+        info=Info(
+            title="Chancela native API",
+            version=__version__,
+            description="Remote qualified-style signatures. Problem details as RFC 9457.",
+        ),
+        security_schemes={
+            "client": {
+                "type": "http",
+                "scheme": "basic",
+                "description": "client_id and client_secret",
+            }
+        },
+        doc_prefix="/docs",
+        doc_url="/openapi.json",
+        validation_error_status=400,
+        validation_error_callback=_invalid,
+    )
+    limit = settings.document_maximum_megabytes * 1024 * 1024
+    app.config["MAX_CONTENT_LENGTH"] = int(limit * _BODY_FACTOR) + 1024 * 1024
+    metrics = Metrics()
+    services.kit.install(app, secret_key=services.secret_key)
+    app.register_api(signatures.blueprint(services.signature_door))
+    app.register_api(signatures.public_blueprint(services.secret_reader))
+    app.register_blueprint(signing_pages.blueprint(signing_page(services)))
+    app.register_blueprint(pki_blueprint(pki_door(services)))
+    app.register_blueprint(health_blueprint(health_door(services)))
+    if not settings.is_production:
+        app.register_blueprint(demo_blueprint(demo_door(services)))
+    _install_hooks(app, services, metrics)
+    _install_errors(app)
+    return app
+
+
+def _install_hooks(app: Flask, services: Services, metrics: Metrics) -> None:
+    @app.before_request
+    def _begin() -> None:
+        g.timer = metrics.timer()
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=request_id())
+        services.rates.check_address(request.remote_addr or "")
+
+    @app.after_request
+    def _end(response: Response) -> Response:
+        response.headers["X-Request-Id"] = request_id()
+        metrics.observe(request.endpoint or "unknown", response.status_code, g.get("timer"))
+        return response
+
+
+def _install_errors(app: Flask) -> None:
+    @app.errorhandler(SigningServiceError)
+    def _ours(error: SigningServiceError) -> Response:
+        _log(error)
+        return problem(error, request_id())
+
+    @app.errorhandler(HTTPException)
+    def _http(error: HTTPException) -> Response:
+        status = error.code or _SERVER_ERROR
+        body = {
+            "type": "about:blank",
+            "code": f"http.{status}",
+            "title": error.name,
+            "detail": error.description or error.name,
+            "status": status,
+            "request_id": request_id(),
+        }
+        response = jsonify(body)
+        response.status_code = status
+        response.mimetype = PROBLEM_JSON
+        return response
+
+    @app.errorhandler(Exception)
+    def _unexpected(error: Exception) -> Response:
+        # A process boundary: what nobody foresaw is logged with its trace and shown without it.
+        _LOG.exception("unexpected", kind=type(error).__name__)
+        return problem(IntegrityAlarmError(), request_id())
+
+
+def _log(error: SigningServiceError) -> None:
+    level = logging.INFO
+    if isinstance(error, IntegrityAlarmError):
+        level = logging.CRITICAL
+    elif isinstance(error, UnavailableError):
+        level = logging.WARNING
+    cause = repr(error.__cause__) if error.__cause__ is not None else None
+    _LOG.log(level, "refused", code=error.code, cause=cause)
+
+
+def _invalid(error: ValidationError) -> Response:
+    """Name the first wrong member; the others follow in the text."""
+    faults = error.errors(include_url=False, include_context=False, include_input=False)
+    first = _path(faults[0]["loc"])
+    text = "; ".join(f"{_path(fault['loc'])}: {fault['msg']}" for fault in faults[:10])
+    return problem(InvalidRequestError(text, field=first), request_id())
+
+
+def _path(location: tuple[int | str, ...]) -> str:
+    path = ""
+    for step in location:
+        path += f"[{step}]" if isinstance(step, int) else f".{step}"
+    return path.removeprefix(".") or "body"

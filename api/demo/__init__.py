@@ -1,0 +1,1 @@
+"""The demo's own pages: what was "sent", and where to start.  Not there in production."""

@@ -1,0 +1,109 @@
+"""What each door with pages or public data is given."""
+
+from collections.abc import Callable
+
+from api.demo.views import DemoDoor
+from api.operations.health import Readiness
+from api.pki.services import PKIServices
+from api.web.signing import SigningPage
+from api.wiring.services import Services
+from certs.setup import ISSUING, ROOT
+from signer.adapters.phones import masked
+from signer.domain.account import Account
+from signer.domain.audit import AuditEvent, AuditRecord
+from signer.domain.errors import ConfigurationError
+from signer.domain.statistics import CountedEvent
+from signer.domain.transaction import Transaction
+
+
+def signing_page(services: Services) -> SigningPage:
+    """The pages at ``/sign``."""
+    stores = services.stores
+
+    def shown(transaction: Transaction) -> None:
+        record = AuditRecord(
+            event=AuditEvent.TRANSACTION_SHOWN,
+            actor="citizen",
+            subject=transaction.subject,
+            transaction=transaction.id,
+            facts={
+                "text_version": transaction.text_version,
+                "text_sha256": transaction.text_sha256,
+            },
+        )
+        stores.audit_log.record(record)
+        stores.statistics.count(CountedEvent.PAGE_SHOWN, client=transaction.client)
+
+    def account_of(transaction: Transaction) -> Account | None:
+        return stores.accounts.by_id(transaction.signer) if transaction.signer else None
+
+    signing = services.signing
+    return SigningPage(
+        kit=services.kit,
+        find=signing.find,
+        shown=shown,
+        enter_pin=signing.enter_pin,
+        enter_code=signing.enter_code,
+        resend=signing.resend,
+        end=signing.end,
+        account_of=account_of,
+        mask=masked,
+        label_of=_labels(services),
+        secure_cookies=services.settings.is_production,
+    )
+
+
+def _labels(services: Services) -> Callable[[str, str, str], str]:
+    def label(provider: str, role: str, locale: str) -> str:
+        for one in services.attribute_store.roles(provider):
+            if one.id == role:
+                return one.label_en if locale == "en" else one.label_pt
+        return f"{role} ({provider})"
+
+    return label
+
+
+def pki_door(services: Services) -> PKIServices:
+    """Certificates, lists, OCSP, time-stamps; looked up late, so that an app starts without HSM."""
+    trust = services.trust
+    return PKIServices(
+        ca_ders=trust.hierarchy.ca_ders,
+        crls=trust.crls,
+        responders=trust.responders,
+        unit=trust.unit,
+        trusted_list=trust.trusted_list.current,
+    )
+
+
+def health_door(services: Services) -> Readiness:
+    """Database, both tokens, ceremony's files."""
+
+    def database() -> None:
+        with services.stores.database.begin():
+            pass
+
+    def hierarchy() -> None:
+        names = set(services.trust.hierarchy.ca_ders)
+        if names != {ROOT, ISSUING}:
+            raise ConfigurationError("certificates of our services are missing")
+
+    def sam() -> None:
+        services.device.sam.health.check()
+
+    def pki() -> None:
+        services.device.pki.health.check()
+
+    return Readiness(
+        checks={"database": database, "certificates": hierarchy, "sam": sam, "pki": pki},
+        clock=services.stores.clock,
+    )
+
+
+def demo_door(services: Services) -> DemoDoor:
+    """The outbox and links of the demo."""
+    return DemoDoor(
+        kit=services.kit,
+        outbox=services.demo_outbox,
+        description=services.settings.var / "demo" / "demo.json",
+        normalise_phone=services.normalise_phone,
+    )
