@@ -3,6 +3,16 @@
 Opening a token loads nothing: the first use in each process does.
 """
 
-from hsm.tokens import SAMToken, TokenConfig, open_pki, open_root, open_sam
+from hsm.service_keys import ServiceKey, ServiceKeys
+from hsm.tokens import SAMToken, ServiceToken, TokenConfig, open_pki, open_root, open_sam
 
-__all__ = ["SAMToken", "TokenConfig", "open_pki", "open_root", "open_sam"]
+__all__ = [
+    "SAMToken",
+    "ServiceKey",
+    "ServiceKeys",
+    "ServiceToken",
+    "TokenConfig",
+    "open_pki",
+    "open_root",
+    "open_sam",
+]

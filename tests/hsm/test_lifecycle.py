@@ -112,6 +112,8 @@ def test_tokens_moved_away_and_back_under_load(own_copy: TokenConfig, rounds: Ro
     assert set(result["during"]) == {"QSCDUnavailableError"}
     assert result["healthy_while_gone"] is False
     assert all(0 <= wait <= 30 for wait in result["waits"]), result["waits"]
+    interval = own_copy.reinitialise_interval_seconds
+    assert result["starts"] <= result["seconds"] / interval + 1, "a storm of re-initialisations"
 
 
 def test_a_refused_pin_is_tried_once(own_copy: TokenConfig):

@@ -129,9 +129,14 @@ def test_nothing_is_left_behind(sam_token: SAMToken, stored_key: StoredKeys):
     sam_token.qscd.create_key(KeyAlgorithm.P_256)
     sam_token.qscd.sign(stored.authorisation())
     sam_token.qscd.sign(rsa_key.authorisation(fresh_dtbsrs(20)))
-    with pytest.raises(IntegrityAlarmError):
-        sam_token.qscd.sign(stored.authorisation(activation=os.urandom(32)))
     sam_token.vault.seal(KeyScope(Stage.PIN, "t", "c"), b"x", b"y", aad=b"")
+    assert objects(sam_token) == before
+
+
+def test_a_refused_blob_leaves_nothing_behind(sam_token: SAMToken, stored_key: StoredKeys):
+    before = objects(sam_token)
+    with pytest.raises(IntegrityAlarmError):
+        sam_token.qscd.sign(stored_key(KeyAlgorithm.P_256).authorisation(activation=os.urandom(32)))
     assert objects(sam_token) == before
 
 
