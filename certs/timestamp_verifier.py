@@ -126,6 +126,7 @@ class TokenVerifier:
             other_certs=[*embedded, *self._intermediates],
             allow_fetching=False,
             moment=moment,
+            time_tolerance=timedelta(0),
             revocation_mode="soft-fail",
         )
         validator = CertificateValidator(_asn1(certificate), validation_context=context)

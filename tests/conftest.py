@@ -1,11 +1,17 @@
 """Fixtures of every tier; each module under tests/fixtures owns one kind."""
 
+import pytest
+
+pytest.register_assert_rewrite("tests.fixtures")  # they import each other in any order
+
 pytest_plugins = [
     "tests.plugins.tiers",
+    "tests.fixtures.accounts",
     "tests.fixtures.clock",
     "tests.fixtures.databases",
     "tests.fixtures.audit",
     "tests.fixtures.pki",
+    "tests.fixtures.broken_tsas",
     "tests.fixtures.tokens",
     "tests.fixtures.rounds",
     "tests.fixtures.keys",

@@ -1,0 +1,1 @@
+"""The plain-HTTP door of the trust service: certificates, lists, status, time, trusted list."""
