@@ -28,7 +28,9 @@ from signer.operations.providers import (
     UpsertAttributes,
     WithdrawAttribute,
 )
-from tests.fixtures.attribute_worlds import ReversingVault
+from tests.fixtures.vault import FakeVault
+
+VAULT = FakeVault()
 
 BODY = "ordem-exemplo"
 ANA = SignerId("ana")
@@ -84,7 +86,7 @@ def notices(notifier):
 @pytest.fixture
 def upsert(setup, store, clock, notices):
     setup.set_state(BODY, ProviderState.ACTIVE, actor="admin")
-    return UpsertAttributes(store, clock, ReversingVault(), notices)
+    return UpsertAttributes(store, clock, VAULT, notices)
 
 
 @pytest.fixture
@@ -224,7 +226,7 @@ def test_of_several_the_one_valid_longest_is_chosen(attributes, upsert, clock):
 def test_parallel_upserts_leave_one_living_statement(database, clock):
     def one(number):
         store = SQLAttributeStore(database, AuditChain(clock))
-        upsert = UpsertAttributes(store, clock, ReversingVault(), HolderNotices(None, {}.get))
+        upsert = UpsertAttributes(store, clock, VAULT, HolderNotices(None, {}.get))
         return upsert(
             BODY, [entry(clock, sub_attributes=(("cedula", f"{number}L"),))], actor="body"
         )
@@ -260,7 +262,7 @@ def test_the_audit_has_counts_and_pseudonyms_but_no_documents(
     upsert(BODY, [entry(clock, holder_key="BIPT-55443322")], actor="body")
     text = bodies(database)
     assert '"added":1' in text
-    assert ReversingVault().pseudonym("attribute-holder", "BIPT-55443322") in text
+    assert VAULT.pseudonym("attribute-holder", "BIPT-55443322") in text
     for secret in ("77665544", "998877L", "55443322", "12L"):
         assert secret not in text
 

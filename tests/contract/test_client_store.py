@@ -28,7 +28,9 @@ from signer.operations.clients import (
     SuspendClient,
     WebhookSecretOf,
 )
-from tests.fixtures.attribute_worlds import ReversingVault
+from tests.fixtures.vault import FakeVault
+
+VAULT = FakeVault()
 
 NOTARY = ClientId("notary")
 
@@ -76,7 +78,7 @@ def described(clock):
 
 @pytest.fixture
 def registered(store, described, clock):
-    register = RegisterClient(store, ReversingVault(), clock, os.urandom)
+    register = RegisterClient(store, VAULT, clock, os.urandom)
     return register(described, actor="operator")
 
 
@@ -107,11 +109,11 @@ def test_the_database_has_only_the_hash_of_the_secret(database, registered):
 def test_the_webhook_secret_is_protected_and_comes_back(registered):
     clear = registered.webhook_secret.reveal()
     assert clear.encode() not in registered.client.webhook_secret_protected
-    assert WebhookSecretOf(ReversingVault())(registered.client) == registered.webhook_secret
+    assert WebhookSecretOf(VAULT)(registered.client) == registered.webhook_secret
 
 
 def test_a_taken_id_is_a_conflict_and_keeps_the_first(store, registered, described, clock):
-    register = RegisterClient(store, ReversingVault(), clock, os.urandom)
+    register = RegisterClient(store, VAULT, clock, os.urandom)
     with pytest.raises(ConflictError):
         register(replace(described, name="Outro"), actor="operator")
     assert store.find(NOTARY) == registered.client
