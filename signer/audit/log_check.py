@@ -118,8 +118,10 @@ class CheckpointCheck:
         if checkpoint_body_of(checkpoint) != checkpoint.body:
             yield "its fields differ from what was signed"
         keys = self._trusted or (checkpoint.public_key_der,)
-        if not any(signature_is_right(checkpoint, key, self._verify) for key in keys):
-            yield "its signature is wrong or by a key that is not trusted"
+        if checkpoint.public_key_der not in keys:
+            yield "is signed with a key that is not trusted"
+        elif not signature_is_right(checkpoint, checkpoint.public_key_der, self._verify):
+            yield "its signature is wrong"
 
     def _root_faults(self, checkpoint: Checkpoint) -> Iterator[str]:
         if checkpoint.size > self._log.size:
