@@ -6,7 +6,7 @@ from typing import Final
 import click
 
 from api.cli.output import Reporter, reporter
-from api.cli.tree import ROOT
+from api.cli.tree import ROOT, require_checkout
 from api.settings import Settings
 
 REFERENCE: Final = ROOT / "docs" / "configuration.md"
@@ -48,6 +48,7 @@ def show(report: Reporter) -> None:
 @reporter
 def reference(report: Reporter) -> None:
     """Write docs/configuration.md."""
+    require_checkout()
     REFERENCE.write_text(reference_text())
     report.fact(path=str(REFERENCE))
     report.done(f"{REFERENCE.name} written")

@@ -11,7 +11,7 @@ from typing import Final
 import click
 
 from api.cli.output import Reporter, reporter
-from api.cli.tree import ROOT
+from api.cli.tree import ROOT, require_checkout
 from signer.domain.errors import ConfigurationError
 
 RUNTIME_LOCK: Final = ROOT / "requirements.lock"
@@ -39,6 +39,7 @@ def locked_digest(lock: str) -> str | None:
 @reporter
 def command(report: Reporter, *, upgrade: bool) -> None:
     """Resolve pyproject.toml into requirements.lock and requirements-test.lock (needs uv)."""
+    require_checkout()
     uv = shutil.which("uv")
     if uv is None:
         text = "uv was not found. Fix: pip install uv, then start again."

@@ -12,7 +12,7 @@ from typing import Final
 import click
 
 from api.cli.output import Reporter, reporter
-from api.cli.tree import ROOT
+from api.cli.tree import ROOT, require_checkout
 from signer.domain.errors import ConfigurationError
 
 PEERS: Final = ("chromium", "libnss3-tools", "openssl", "poppler-utils")
@@ -56,6 +56,7 @@ def command(
     arguments: tuple[str, ...],
 ) -> None:
     """Run the tests; further arguments go to pytest, whose own last line ends the output."""
+    require_checkout()
     if wheel:
         from api.cli.wheel import try_wheel  # noqa: PLC0415 - needs hatchling only here
 

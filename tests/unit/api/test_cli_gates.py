@@ -4,9 +4,10 @@ import subprocess
 
 import pytest
 
-from api.cli import gates
+from api.cli import check, gates, tree
 from api.cli.check import GATES, tool
 from api.cli.lock import inputs_digest, locked_digest
+from signer.domain.errors import ConfigurationError
 
 
 @pytest.mark.parametrize(
@@ -117,6 +118,24 @@ def test_a_tool_that_is_not_installed_is_a_fault():
 def test_a_failing_tool_gives_its_output():
     assert "ThisFails" in "\n".join(tool("python", "-c", "raise SystemExit('ThisFails')")())
     assert list(tool("python", "-c", "print('fine')")()) == []
+
+
+def test_a_committed_secret_is_found_and_the_baseline_stays(checkout, monkeypatch):
+    root = checkout("settings.txt", "harmless\n")
+    (root / ".secrets.baseline").write_bytes((gates.ROOT / ".secrets.baseline").read_bytes())
+    baseline = (root / ".secrets.baseline").read_bytes()
+    monkeypatch.setattr(check, "ROOT", root)
+    monkeypatch.setattr(gates, "tracked_files", lambda: ["settings.txt"])
+    assert list(check.secrets()) == []
+    (root / "settings.txt").write_text("url = https://user:" + "hunter2seven@example.org/\n")
+    assert any("settings.txt:1" in fault for fault in check.secrets())
+    assert (root / ".secrets.baseline").read_bytes() == baseline
+
+
+def test_commands_of_the_checkout_refuse_elsewhere(monkeypatch, tmp_path):
+    monkeypatch.setattr(tree, "ROOT", tmp_path)
+    with pytest.raises(ConfigurationError, match="source checkout only"):
+        tree.require_checkout()
 
 
 def test_gate_names_are_unique():
