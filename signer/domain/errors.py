@@ -4,6 +4,7 @@ Each door maps every leaf to its own wire form (``api/<door>/errors.py``); a tes
 finds gaps.  ``detail`` may be shown to the caller, ``__cause__`` is only logged.
 """
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 
@@ -22,14 +23,24 @@ class SigningServiceError(Exception):
 
 
 class InvalidRequestError(SigningServiceError):
-    """A field is missing, malformed or out of range; ``field`` names it."""
+    """A field is missing, malformed or out of range; ``field`` names it.
+
+    Where several are wrong, ``fields`` has what is wrong with each and ``field`` is the first.
+    """
 
     code = "request.invalid"
     title = "The request is not valid"
 
-    def __init__(self, detail: str = "", *, field: str | None = None) -> None:
+    def __init__(
+        self,
+        detail: str = "",
+        *,
+        field: str | None = None,
+        fields: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(detail)
-        self.field = field
+        self.fields = dict(fields or ({field: self.detail} if field else {}))
+        self.field = field or next(iter(self.fields), None)
 
 
 class DocumentRefusedError(InvalidRequestError):

@@ -1,9 +1,12 @@
 """One-time links, and how far a person has come with an account."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum, unique
 
+from signer.domain.audit import AuditRecord
+from signer.domain.outgoing import OutgoingMessage
 from signer.domain.values import CredentialId, SignerId
 
 
@@ -69,3 +72,14 @@ class DueStatus:
     """``good``, ``suspended`` or ``revoked``."""
     reason: str
     """RFC 5280 name; empty unless revoked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountChange:
+    """What goes with a change of an account, in its transaction."""
+
+    at: datetime
+    failure: str
+    """Why open transactions end: ``account.suspended`` …"""
+    outgoing: Sequence[OutgoingMessage]
+    audit: Sequence[AuditRecord]

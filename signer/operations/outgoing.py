@@ -43,6 +43,7 @@ class LinkPurpose(StrEnum):
 
     ENROL = "link.enrol"
     RECOVER = "link.recover"
+    PHONE = "link.phone"
 
 
 @unique
@@ -65,6 +66,7 @@ class Notice(StrEnum):
     REVOKED = "notice.revoked"
     PHONE_CHANGED = "notice.phone-changed"
     EMAIL_CHANGED = "notice.email-changed"
+    CHANNELS_CHANGED = "notice.channels-changed"
     TOTP_ADDED = "notice.totp-added"
     TOTP_REMOVED = "notice.totp-removed"
 

@@ -162,9 +162,10 @@ class Enrolment:
     def _reseal(
         self, credential: Credential, csr_der: bytes, old: bytes, new: bytes, epoch: int
     ) -> SealedKey:
-        slot = self._credentials.permanent_slot(credential.id)
+        # The blob first: if another change comes in between, the slot read after it tells.
         blob = self._credentials.blob(credential.id)
-        if slot is None or blob is None:
+        slot = self._credentials.permanent_slot(credential.id)
+        if blob is None or slot is None or slot.context.epoch != credential.epoch:
             raise ConflictError
         activation = self._maker.sealer.open(slot, credential, old, Reach())
         scope = KeyScope(Stage.KEY, credential.tenant, credential.id)

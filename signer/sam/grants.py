@@ -58,6 +58,8 @@ class Grants:
         permanent = self._credentials.permanent_slot(credential.id)
         if permanent is None or challenge.subject != pin.subject:
             raise TransactionEndedError
+        if permanent.context.epoch != credential.epoch:  # the PIN changed meanwhile
+            raise TransactionEndedError
         activation = self._sealer.open(permanent, credential, pin.key_material, Reach())
         sad = Secret(secrets.token_urlsafe(32))
         bindings = GrantBindings(

@@ -72,7 +72,9 @@ class StagedEntry:
         """
         self._demand_pin_of(credential, pin)
         permanent = self._credentials.permanent_slot(credential.id)
-        if permanent is None:
+        if (
+            permanent is None or permanent.context.epoch != credential.epoch
+        ):  # PIN changed meanwhile
             raise TransactionEndedError
         activation = self._sealer.open(permanent, credential, pin.key_material, Reach())
         request = replace(transaction, epoch=account_epoch, attributes=attributes)

@@ -9,7 +9,7 @@ from datetime import date, timedelta
 import pytest
 from sqlalchemy import func, select, update
 
-from signer.adapters.store.account_life import Change, SQLAccountLife
+from signer.adapters.store.account_life import SQLAccountLife
 from signer.adapters.store.accounts import SQLAccountStore
 from signer.adapters.store.due_status import SQLDueStatusStore
 from signer.adapters.store.links import SQLLinkStore
@@ -25,9 +25,14 @@ from signer.domain.account import (
     IdentityDocument,
 )
 from signer.domain.audit import AuditEvent, AuditRecord
-from signer.domain.errors import ConflictError, DuplicateIdentityError, DuplicatePhoneError
-from signer.domain.link import AuthenticationPIN, Link, LinkKind
-from signer.domain.values import DEFAULT_TENANT, SignerId
+from signer.domain.errors import (
+    ConflictError,
+    DuplicateIdentityError,
+    DuplicatePhoneError,
+    TransactionEndedError,
+)
+from signer.domain.link import AccountChange, AuthenticationPIN, Link, LinkKind
+from signer.domain.values import DEFAULT_TENANT, Secret, SignerId
 
 CREATED = AuditRecord(event=AuditEvent.ACCOUNT_CREATED, actor="officer")
 
@@ -130,7 +135,7 @@ def register(accounts, new_link):
 
 
 def change(clock, failure="account.suspended"):
-    return Change(at=clock.now(), failure=failure, outgoing=(), audit=(CREATED,))
+    return AccountChange(at=clock.now(), failure=failure, outgoing=(), audit=(CREATED,))
 
 
 def events(database):
@@ -259,15 +264,25 @@ def test_an_authentication_pin_never_set_is_not_changed(accounts, register, make
     assert accounts.progress(account.id).authentication is None
 
 
-def test_recovery_starts_once(sam_free_account, accounts, clock):
-    account = sam_free_account
-    assert accounts.request_recovery(account, clock.now(), outgoing=(), audit=CREATED)
+def test_recovery_starts_once_until_it_lapses(active_account, accounts, clock):
+    def ask():
+        return accounts.request_recovery(
+            active_account,
+            clock.now(),
+            lapsed_before=clock.now() - timedelta(days=7),
+            outgoing=(),
+            audit=CREATED,
+        )
+
+    assert ask()
     clock.advance(hours=1)
-    assert not accounts.request_recovery(account, clock.now(), outgoing=(), audit=CREATED)
+    assert not ask()
+    clock.advance(days=8)
+    assert ask()
 
 
 @pytest.fixture
-def sam_free_account(database, register, make, accounts):
+def active_account(database, register, make, accounts):
     from signer.adapters.store.tables.accounts import account as account_table
 
     account = register(make())
@@ -410,3 +425,29 @@ def test_any_other_constraint_is_just_a_conflict():
 
     other = IntegrityError("", {}, Exception("NOT NULL constraint failed: account.tenant"))
     assert type(duplicate_of(other)) is ConflictError
+
+
+@pytest.mark.parametrize("when", ["before the slot is read", "after the code was sent"])
+def test_a_pin_change_racing_a_request_to_sign_leaves_no_slot(sam, when):
+    citizen = sam.citizen()
+    asked = sam.ask(citizen) if when == "after the code was sent" else None
+    transaction = sam.start(citizen)
+    verified = sam.verify_pin(citizen)
+    account = citizen.account
+    sam.enrolment.change_signature_pin(
+        account, sam.credentials.requests(account.id), verified, Secret("27406813")
+    )
+    if asked is not None:
+        assert sam.transactions.slots(asked.transaction.id) == ()
+        return
+    with pytest.raises(TransactionEndedError):
+        sam.staged.ask(
+            transaction,
+            citizen.credential,
+            verified,
+            account_epoch=account.epoch,
+            attributes=(),
+            handle=Secret("handle"),
+            code=None,
+        )
+    assert sam.transactions.slots(transaction.id) == ()

@@ -1,8 +1,6 @@
 """Suspending, resuming, closing, changing the phone: what is pending dies with the change."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, delete, update
@@ -26,25 +24,13 @@ from signer.domain.bindings import Stage
 from signer.domain.certificate import CertificateStatus, RevocationReason
 from signer.domain.credential import CredentialState
 from signer.domain.errors import StoreUnavailableError
-from signer.domain.link import Link
-from signer.domain.outgoing import OutgoingMessage
+from signer.domain.link import AccountChange, Link
 from signer.domain.transaction import TransactionState
 from signer.domain.values import SignerId
 
 _DEADLOCK: Final = "40P01"
 _ATTEMPTS: Final = 4
 _OPEN: Final = (TransactionState.CREATED.value, TransactionState.ASKED.value)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """What goes with a change of an account, in its transaction."""
-
-    at: datetime
-    failure: str
-    """Why open transactions end: ``account.suspended`` …"""
-    outgoing: Sequence[OutgoingMessage]
-    audit: Sequence[AuditRecord]
 
 
 class SQLAccountLife:
@@ -55,7 +41,7 @@ class SQLAccountLife:
         self._chain = chain
         self._queue = queue
 
-    def suspend(self, account: Account, change: Change) -> bool:
+    def suspend(self, account: Account, change: AccountChange) -> bool:
         """ACTIVE to SUSPENDED; keys stay, certificates are due to be put on hold."""
 
         def work(connection: Connection) -> bool:
@@ -68,7 +54,7 @@ class SQLAccountLife:
 
         return self._changing(work, change)
 
-    def resume(self, account: Account, change: Change) -> bool:
+    def resume(self, account: Account, change: AccountChange) -> bool:
         """SUSPENDED to ACTIVE; certificates are due to be reinstated."""
 
         def work(connection: Connection) -> bool:
@@ -80,7 +66,7 @@ class SQLAccountLife:
 
         return self._changing(work, change)
 
-    def close(self, account: Account, change: Change) -> bool:
+    def close(self, account: Account, change: AccountChange) -> bool:
         """To CLOSED for ever: keys and slots gone, certificates due to be revoked.
 
         Phone and identity are free for another account.
@@ -112,7 +98,7 @@ class SQLAccountLife:
 
         return self._changing(work, change)
 
-    def change_phone(self, account: Account, phone: str, link: Link, change: Change) -> bool:
+    def change_phone(self, account: Account, phone: str, link: Link, change: AccountChange) -> bool:
         """Another phone, not confirmed yet; raises DuplicatePhoneError."""
 
         def work(connection: Connection) -> bool:
@@ -145,7 +131,7 @@ class SQLAccountLife:
                 self._chain.append(connection, refused)
             raise duplicate from error
 
-    def _changing(self, work: Callable[[Connection], bool], change: Change) -> bool:
+    def _changing(self, work: Callable[[Connection], bool], change: AccountChange) -> bool:
         """Run ``work``; again when PostgreSQL chose it as the victim of a deadlock.
 
         Claims of slots lock slot, then account; a change locks them the other way round.
@@ -164,7 +150,7 @@ class SQLAccountLife:
                 return True
         return False
 
-    def _end_pending(self, connection: Connection, signer: SignerId, change: Change) -> None:
+    def _end_pending(self, connection: Connection, signer: SignerId, change: AccountChange) -> None:
         pending = (slots.c.account_id == signer) & (slots.c.stage != Stage.PIN.value)
         connection.execute(delete(slots).where(pending))
         connection.execute(delete(challenges).where(challenges.c.subject == signer))

@@ -164,12 +164,17 @@ class SQLAccountStore:
         account: Account,
         now: datetime,
         *,
+        lapsed_before: datetime,
         outgoing: Sequence[OutgoingMessage],
         audit: AuditRecord,
     ) -> bool:
-        """Start the wait for a new signature PIN; False when it runs already."""
+        """Start the wait for a new signature PIN; False when it runs already.
+
+        A request from before ``lapsed_before`` no longer counts.
+        """
+        asked_at = accounts.c.recovery_requested_at
         able = and_(
-            accounts.c.recovery_requested_at.is_(None),
+            or_(asked_at.is_(None), asked_at < lapsed_before),
             accounts.c.epoch == account.epoch,
             accounts.c.state == AccountState.ACTIVE.value,
         )
