@@ -12,8 +12,10 @@ from api import __version__
 # The bootstrap prints this table before anything is installed: one entry, one line.
 _COMMANDS: Final = {
     "check": "format, lint, types, import contracts, secrets, licences, lock, links",
+    "client": "registered programs: create, list, show, rotate, suspend, resume, policy",
     "config": "show the settings in force, or describe every setting",
     "lock": "pin every dependency with its hashes",
+    "provider": "professional bodies hosted here: create, role, import, withdraw, list",
     "reset": "delete all state under the var folder",
     "test": "run the tests; --quick, --interop, --soak, --hsm, --wheel",
 }

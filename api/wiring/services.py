@@ -17,6 +17,7 @@ from api.native.signatures import SignatureServices
 from api.rate_limits import RateLimits
 from api.settings import Settings
 from api.web.kit import PageKit
+from api.wiring.accounts import Accounts, accounts
 from api.wiring.device import Device
 from api.wiring.people import People
 from api.wiring.signing import SAMParts, Signing, sam_parts, signing
@@ -115,6 +116,19 @@ class Services:
             self.sam,
             self.attributes,
             self.composer,
+        )
+
+    @cached_property
+    def accounts(self) -> Accounts:
+        """What officers and citizens do with accounts."""
+        return accounts(
+            self.settings,
+            self.stores,
+            self.device.sam.vault,
+            self.sam,
+            self.trust.authority,
+            self.composer,
+            self.texts.text_version(self.settings.language),
         )
 
     @cached_property

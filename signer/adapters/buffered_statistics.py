@@ -12,6 +12,9 @@ from signer.ports import Clock
 
 _LOG = logging.getLogger(__name__)
 _EVERY = timedelta(seconds=5)
+_COUNTED = {event.value: event for event in CountedEvent} | {
+    "code.delivered": CountedEvent.CODE_DELIVERED
+}
 
 
 class StatisticsStore(Protocol):
@@ -34,10 +37,16 @@ class BufferedStatistics:
         self._counts: Counter[tuple[CountedEvent, str, str]] = Counter()
         self._written: datetime = clock.now()
 
-    def count(self, event: CountedEvent, *, channel: str = "", client: str = "") -> None:
-        """Add one; writes when the last writing is five seconds ago.  Never raises."""
+    def count(self, event: str, channel: str = "", client: str = "") -> None:
+        """Add one; writes when the last writing is five seconds ago.  Never raises.
+
+        Events that no public figure needs (notices, webhooks) are left out.
+        """
+        counted = _COUNTED.get(event)
+        if counted is None:
+            return
         with self._lock:
-            self._counts[event, channel, client] += 1
+            self._counts[counted, channel, client] += 1
             due = self._clock.now() - self._written >= _EVERY
         if due:
             self.flush()

@@ -69,6 +69,8 @@ class Notice(StrEnum):
     CHANNELS_CHANGED = "notice.channels-changed"
     TOTP_ADDED = "notice.totp-added"
     TOTP_REMOVED = "notice.totp-removed"
+    ATTRIBUTE_ADDED = "notice.attribute.added"
+    ATTRIBUTE_WITHDRAWN = "notice.attribute.withdrawn"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,6 @@ from signer.domain.attribute import AssertedAttribute, ProfessionalAttribute, Re
 from signer.domain.audit import AuditRecord
 from signer.domain.credential import Credential
 from signer.domain.outgoing import OutgoingMessage
-from signer.domain.statistics import CountedEvent
 from signer.domain.transaction import Signed, SigningItem, Transaction, TransactionState
 from signer.domain.values import (
     ClientId,
@@ -98,7 +97,7 @@ class Messages(Protocol):
 class Statistics(Protocol):
     """Counting events without identity."""
 
-    def count(self, event: CountedEvent, *, channel: str = "", client: str = "") -> None:
+    def count(self, event: str, channel: str = "", client: str = "") -> None:
         """Add one; never raises into the request."""
         ...
 
