@@ -89,7 +89,8 @@ def test_without_a_timestamp_there_is_no_b_t_and_later_there_is(trust, sign, kin
     sign.tsa.down = None
     original = pdf if kind is ItemKind.PADES else None
     kept = Prepared.from_bytes(prepared.to_bytes(), original=original)
-    assert value in sign.documents.finish(kept, value, sign.tsa) or kind is ItemKind.PADES
+    made = sign.documents.finish(kept, value, sign.tsa)
+    assert (value.hex().encode() if kind is ItemKind.PADES else value) in made
 
 
 def test_b_t_without_an_authority_is_refused(trust, sign):
@@ -129,7 +130,7 @@ def test_field_names_are_never_used_twice(trust, sign, pdf):
     assert first.increment != second.increment
 
 
-def test_a_pdf_above_the_limit_is_refused_unread(trust, sign, pades, pdf):
+def test_a_pdf_above_the_limit_is_refused_unread(pades, pdf):
     small = replace(pades, size_limit=len(pdf) - 1)
     with pytest.raises(DocumentRefusedError, match="larger than"):
         small.inspect(pdf)

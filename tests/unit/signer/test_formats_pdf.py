@@ -1,4 +1,4 @@
-"""Hostile and broken PDFs are refused with a cause, quickly, and cost no other document anything."""
+"""Hostile and broken PDFs are refused with a cause and cost no other document anything."""
 
 import io
 import os
@@ -6,6 +6,8 @@ import time
 import zlib
 
 import pytest
+from asn1crypto import keys, x509
+from cryptography.hazmat.primitives import serialization
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.pdf_utils.writer import copy_into_new_writer
@@ -13,8 +15,6 @@ from pyhanko.sign import sign_pdf
 from pyhanko.sign.fields import MDPPerm
 from pyhanko.sign.signers.pdf_cms import SimpleSigner
 from pyhanko.sign.signers.pdf_signer import PdfSignatureMetadata
-from asn1crypto import keys, x509
-from cryptography.hazmat.primitives import serialization
 
 from signer.domain.errors import DocumentRefusedError
 from signer.formats.pades import PAdES
@@ -98,8 +98,6 @@ def test_a_hostile_pdf_is_refused_and_the_next_is_signed(pades, document, cause,
 def test_a_pdf_that_takes_too_long_is_refused_in_time(pdf):
     processes = PdfProcesses(size=1, limits=PdfLimits(seconds=1))
     try:
-        slow = write_pdf(*(stream_object(b"") for _ in range(60_000)))
-        slow = slow.replace(b"0 60005", b"0 99999")
         PAdES(processes).inspect(pdf)
         begun = time.monotonic()
         with pytest.raises(DocumentRefusedError):
@@ -128,14 +126,14 @@ def test_a_process_killed_from_outside_is_replaced(pdf):
 def test_memory_of_a_process_is_limited(pdf):
     processes = PdfProcesses(size=1, limits=PdfLimits(memory=400 << 20))
     try:
-        with pytest.raises(DocumentRefusedError, match="memory|unpacks|broken"):
+        with pytest.raises(DocumentRefusedError, match=r"memory|unpacks|broken"):
             PAdES(processes, size_limit=400 << 20).inspect(pdf + bytes(150 << 20) + b"%%EOF")
         PAdES(processes).inspect(pdf)
     finally:
         processes.close()
 
 
-def test_a_child_gets_no_environment(pdf, monkeypatch):
+def test_a_child_gets_no_environment(monkeypatch):
     monkeypatch.setenv("CHANCELA_HSM_SAM_PIN", "canary")
     processes = PdfProcesses(size=1)
     try:

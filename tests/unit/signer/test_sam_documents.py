@@ -66,7 +66,6 @@ def refuses(case):
 @pytest.mark.parametrize("algorithm", list(DigestAlgorithm))
 def test_what_was_granted_is_digested_by_the_sam(trust, sign, lawyer, pdf, kind, algorithm):
     item = item_of(kind, pdf, algorithm=algorithm)
-    prepared = sign.prepare(trust.rsa, item, trust.certify(trust.rsa, lawyer))
     certified = trust.certify(trust.rsa, lawyer)
     prepared = sign.prepare(trust.rsa, item, certified)
     dtbsr = dtbsr_of(
@@ -184,7 +183,7 @@ def test_signed_attributes_are_strict_der(case, spoil):
     refuses(case)
 
 
-def test_the_prepared_pdf_begins_with_the_granted_one(whole, pdf):
+def test_the_prepared_pdf_begins_with_the_granted_one(whole):
     prepared = whole.evidence.prepared_document
     spoilt = prepared[:20] + b"X" + prepared[21:]
     whole.evidence = replace(whole.evidence, prepared_document=spoilt)

@@ -192,18 +192,17 @@ def test_an_attribute_certificate_that_expired_later_still_counts_with_a_timesta
 
 def test_a_timestamp_over_something_else_gives_no_level_t(trust, sign, verifier, clock):
     made = sign(trust.ec, item_of(ItemKind.CADES, CONTENT, Level.B_T))
-    other = sign.tsa.token(Digest.of(DigestAlgorithm.SHA256, b"other"), clock.now())
-    info = cms.ContentInfo.load(made)
-    (signer_info,) = info["content"]["signer_infos"]
-    (attribute,) = signer_info["unsigned_attrs"]
-    spoilt = made.replace(attribute["values"][0].dump(), other)
-    if len(spoilt) == len(made):
-        (one,) = verifier.verify_cades(spoilt, content=CONTENT).signatures
-        assert one.level is Level.B_B
-        assert one.indication is not Indication.TOTAL_PASSED
+    (signer_info,) = cms.ContentInfo.load(made)["content"]["signer_infos"]
+    right = signer_info["unsigned_attrs"][0]["values"][0].dump()
+    other = b""
+    while len(other) != len(right):  # its serial number is now and then a byte shorter
+        other = sign.tsa.token(Digest.of(DigestAlgorithm.SHA256, b"other"), clock.now())
+    (one,) = verifier.verify_cades(made.replace(right, other), content=CONTENT).signatures
+    assert one.level is Level.B_B
+    assert one.indication is not Indication.TOTAL_PASSED
 
 
-def test_a_timestamp_is_verified_with_its_content(trust, verifier, tsa):
+def test_a_timestamp_is_verified_with_its_content(verifier, tsa):
     token = tsa.stamp(Digest.of(DigestAlgorithm.SHA256, CONTENT)).der
     assert verifier.verify_timestamp(token, CONTENT).indication is Indication.TOTAL_PASSED
     assert verifier.verify_timestamp(token, b"other").indication is not Indication.TOTAL_PASSED
