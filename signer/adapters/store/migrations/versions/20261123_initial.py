@@ -60,6 +60,16 @@ def upgrade() -> None:
     op.create_index('ix_attempt_client', 'attempt', ['client_id', 'state', 'opened_at'], unique=False)
     op.create_index('ix_attempt_subject_kind', 'attempt', ['subject', 'kind', 'opened_at'], unique=False)
     op.create_index('uq_attempt_in_flight', 'attempt', ['in_flight_key'], unique=True, sqlite_where=sa.text("state = 'open'"), postgresql_where=sa.text("state = 'open'"))
+    op.create_table('attribute_provider',
+    sa.Column('id', sa.String(length=64), nullable=False),
+    sa.Column('name', sa.String(length=200), nullable=False),
+    sa.Column('name_en', sa.String(length=200), nullable=False),
+    sa.Column('uri', sa.Text(), nullable=False),
+    sa.Column('state', sa.String(length=16), nullable=False),
+    sa.Column('version', sa.BigInteger(), nullable=False),
+    sa.Column('created_at', sa.BigInteger(), nullable=False),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_attribute_provider'))
+    )
     op.create_table('audit_checkpoint',
     sa.Column('number', sa.BigInteger(), autoincrement=False, nullable=False),
     sa.Column('size', sa.BigInteger(), nullable=False),
@@ -161,6 +171,38 @@ def upgrade() -> None:
     )
     op.create_index(op.f('ix_challenge_expires_at'), 'challenge', ['expires_at'], unique=False)
     op.create_index('uq_challenge_live', 'challenge', ['purpose', 'subject', 'client_id'], unique=True)
+    op.create_table('client',
+    sa.Column('id', sa.String(length=64), nullable=False),
+    sa.Column('tenant', sa.String(length=64), nullable=False),
+    sa.Column('name', sa.String(length=100), nullable=False),
+    sa.Column('state', sa.String(length=16), nullable=False),
+    sa.Column('roles', sa.Text(), nullable=False),
+    sa.Column('policies', sa.Text(), nullable=False),
+    sa.Column('redirect_urls', sa.Text(), nullable=False),
+    sa.Column('webhook_url', sa.Text(), nullable=True),
+    sa.Column('webhook_secret_protected', sa.LargeBinary(), nullable=True),
+    sa.Column('purposes', sa.Text(), nullable=False),
+    sa.Column('attributes', sa.Text(), nullable=False),
+    sa.Column('providers', sa.Text(), nullable=False),
+    sa.Column('failures_per_hour', sa.Integer(), nullable=False),
+    sa.Column('requests_per_minute', sa.Integer(), nullable=False),
+    sa.Column('created_at', sa.BigInteger(), nullable=False),
+    sa.Column('suspended_at', sa.BigInteger(), nullable=True),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_client'))
+    )
+    op.create_table('idempotent_request',
+    sa.Column('client_id', sa.String(length=64), nullable=False),
+    sa.Column('key', sa.String(length=128), nullable=False),
+    sa.Column('operation', sa.Text(), nullable=False),
+    sa.Column('body_sha256', sa.String(length=64), nullable=False),
+    sa.Column('execution_id', sa.String(length=36), nullable=False),
+    sa.Column('started_at', sa.BigInteger(), nullable=False),
+    sa.Column('status', sa.Integer(), nullable=True),
+    sa.Column('headers', sa.Text(), nullable=True),
+    sa.Column('body', sa.LargeBinary(), nullable=True),
+    sa.PrimaryKeyConstraint('client_id', 'key', name=op.f('pk_idempotent_request'))
+    )
+    op.create_index(op.f('ix_idempotent_request_started_at'), 'idempotent_request', ['started_at'], unique=False)
     op.create_table('outbox',
     sa.Column('id', sa.String(length=36), nullable=False),
     sa.Column('kind', sa.String(length=16), nullable=False),
@@ -272,6 +314,34 @@ def upgrade() -> None:
     sa.Column('count', sa.BigInteger(), nullable=False),
     sa.PrimaryKeyConstraint('day', 'event', 'channel', 'client', name=op.f('pk_statistic'))
     )
+    op.create_table('totp_seed',
+    sa.Column('id', sa.String(length=36), nullable=False),
+    sa.Column('account_id', sa.String(length=36), nullable=False),
+    sa.Column('seed', sa.LargeBinary(), nullable=False),
+    sa.Column('last_step', sa.BigInteger(), nullable=False),
+    sa.Column('created_at', sa.BigInteger(), nullable=False),
+    sa.Column('confirmed_at', sa.BigInteger(), nullable=True),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_totp_seed')),
+    sa.UniqueConstraint('account_id', name=op.f('uq_totp_seed_account_id'))
+    )
+    op.create_table('attribute_role',
+    sa.Column('provider_id', sa.String(length=64), nullable=False),
+    sa.Column('id', sa.String(length=64), nullable=False),
+    sa.Column('label_pt', sa.String(length=200), nullable=False),
+    sa.Column('label_en', sa.String(length=200), nullable=False),
+    sa.ForeignKeyConstraint(['provider_id'], ['attribute_provider.id'], name=op.f('fk_attribute_role_provider_id')),
+    sa.PrimaryKeyConstraint('provider_id', 'id', name=op.f('pk_attribute_role'))
+    )
+    op.create_table('client_secret',
+    sa.Column('id', sa.String(length=36), nullable=False),
+    sa.Column('client_id', sa.String(length=64), nullable=False),
+    sa.Column('sha256', sa.String(length=64), nullable=False),
+    sa.Column('created_at', sa.BigInteger(), nullable=False),
+    sa.Column('expires_at', sa.BigInteger(), nullable=True),
+    sa.ForeignKeyConstraint(['client_id'], ['client.id'], name=op.f('fk_client_secret_client_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_client_secret'))
+    )
+    op.create_index(op.f('ix_client_secret_client_id'), 'client_secret', ['client_id'], unique=False)
     op.create_table('credential',
     sa.Column('id', sa.String(length=36), nullable=False),
     sa.Column('tenant', sa.String(length=64), nullable=False),
@@ -296,6 +366,14 @@ def upgrade() -> None:
     op.create_index(op.f('ix_credential_due_status'), 'credential', ['due_status'], unique=False)
     op.create_index(op.f('ix_credential_owner'), 'credential', ['owner'], unique=False)
     op.create_index(op.f('ix_credential_state'), 'credential', ['state'], unique=False)
+    op.create_table('granted_digest',
+    sa.Column('slot_id', sa.String(length=36), nullable=False),
+    sa.Column('ordinal', sa.Integer(), nullable=False),
+    sa.Column('digest_algorithm', sa.String(length=40), nullable=False),
+    sa.Column('digest', sa.LargeBinary(length=64), nullable=False),
+    sa.ForeignKeyConstraint(['slot_id'], ['slot.id'], name=op.f('fk_granted_digest_slot_id'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('slot_id', 'ordinal', name=op.f('pk_granted_digest'))
+    )
     op.create_table('link',
     sa.Column('id', sa.String(length=36), nullable=False),
     sa.Column('account_id', sa.String(length=36), nullable=False),
@@ -312,14 +390,27 @@ def upgrade() -> None:
     )
     op.create_index('ix_link_account_kind', 'link', ['account_id', 'kind'], unique=False)
     op.create_index(op.f('ix_link_expires_at'), 'link', ['expires_at'], unique=False)
-    op.create_table('granted_digest',
-    sa.Column('slot_id', sa.String(length=36), nullable=False),
-    sa.Column('ordinal', sa.Integer(), nullable=False),
-    sa.Column('digest_algorithm', sa.String(length=40), nullable=False),
-    sa.Column('digest', sa.LargeBinary(length=64), nullable=False),
-    sa.ForeignKeyConstraint(['slot_id'], ['slot.id'], name=op.f('fk_granted_digest_slot_id'), ondelete='CASCADE'),
-    sa.PrimaryKeyConstraint('slot_id', 'ordinal', name=op.f('pk_granted_digest'))
+    op.create_table('professional_attribute',
+    sa.Column('id', sa.String(length=36), nullable=False),
+    sa.Column('provider_id', sa.String(length=64), nullable=False),
+    sa.Column('role_id', sa.String(length=64), nullable=False),
+    sa.Column('holder_key', sa.String(length=64), nullable=False),
+    sa.Column('reference', sa.String(length=64), nullable=False),
+    sa.Column('sub_attributes', sa.Text(), nullable=False),
+    sa.Column('valid_from', sa.BigInteger(), nullable=False),
+    sa.Column('valid_until', sa.BigInteger(), nullable=False),
+    sa.Column('state', sa.String(length=16), nullable=False),
+    sa.Column('live_key', sa.String(length=64), nullable=True),
+    sa.Column('source', sa.String(length=8), nullable=False),
+    sa.Column('imported_at', sa.BigInteger(), nullable=False),
+    sa.Column('withdrawn_at', sa.BigInteger(), nullable=True),
+    sa.Column('reason', sa.String(length=40), nullable=True),
+    sa.ForeignKeyConstraint(['provider_id'], ['attribute_provider.id'], name=op.f('fk_professional_attribute_provider_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_professional_attribute')),
+    sa.UniqueConstraint('live_key', name=op.f('uq_professional_attribute_live_key'))
     )
+    op.create_index(op.f('ix_professional_attribute_holder_key'), 'professional_attribute', ['holder_key'], unique=False)
+    op.create_index('ix_professional_attribute_provider_state', 'professional_attribute', ['provider_id', 'state'], unique=False)
     op.create_table('signing_item',
     sa.Column('transaction_id', sa.String(length=36), nullable=False),
     sa.Column('ordinal', sa.Integer(), nullable=False),
@@ -340,15 +431,22 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Move back; data in what is dropped is lost."""
     op.drop_table('signing_item')
-    op.drop_table('granted_digest')
+    op.drop_index('ix_professional_attribute_provider_state', table_name='professional_attribute')
+    op.drop_index(op.f('ix_professional_attribute_holder_key'), table_name='professional_attribute')
+    op.drop_table('professional_attribute')
     op.drop_index(op.f('ix_link_expires_at'), table_name='link')
     op.drop_index('ix_link_account_kind', table_name='link')
     op.drop_table('link')
+    op.drop_table('granted_digest')
     op.drop_index(op.f('ix_credential_state'), table_name='credential')
     op.drop_index(op.f('ix_credential_owner'), table_name='credential')
     op.drop_index(op.f('ix_credential_due_status'), table_name='credential')
     op.drop_index(op.f('ix_credential_account_id'), table_name='credential')
     op.drop_table('credential')
+    op.drop_index(op.f('ix_client_secret_client_id'), table_name='client_secret')
+    op.drop_table('client_secret')
+    op.drop_table('attribute_role')
+    op.drop_table('totp_seed')
     op.drop_table('statistic')
     op.drop_index(op.f('ix_slot_process'), table_name='slot')
     op.drop_index(op.f('ix_slot_expires_at'), table_name='slot')
@@ -368,6 +466,9 @@ def downgrade() -> None:
     op.drop_index('ix_outbox_expires_at', table_name='outbox')
     op.drop_index('ix_outbox_channel_receipt', table_name='outbox')
     op.drop_table('outbox')
+    op.drop_index(op.f('ix_idempotent_request_started_at'), table_name='idempotent_request')
+    op.drop_table('idempotent_request')
+    op.drop_table('client')
     op.drop_index('uq_challenge_live', table_name='challenge')
     op.drop_index(op.f('ix_challenge_expires_at'), table_name='challenge')
     op.drop_table('challenge')
@@ -386,6 +487,7 @@ def downgrade() -> None:
     op.drop_table('audit_node')
     op.drop_table('audit_log')
     op.drop_table('audit_checkpoint')
+    op.drop_table('attribute_provider')
     op.drop_index('uq_attempt_in_flight', table_name='attempt', sqlite_where=sa.text("state = 'open'"), postgresql_where=sa.text("state = 'open'"))
     op.drop_index('ix_attempt_subject_kind', table_name='attempt')
     op.drop_index('ix_attempt_client', table_name='attempt')
