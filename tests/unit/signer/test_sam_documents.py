@@ -219,3 +219,50 @@ def test_the_byte_range_covers_all_but_the_new_contents(whole, spoil):
     assert spoilt != before
     whole.evidence = replace(whole.evidence, prepared_document=spoilt)
     refuses(whole)
+
+
+def test_a_file_that_is_not_the_granted_one_is_refused(trust, sign, lawyer, pdf):
+    case = Case(trust, sign, lawyer, pdf, ItemKind.CADES)
+    case.item = replace(case.item, document=pdf + b"\n")
+    refuses(case)
+
+
+def test_another_certificate_is_refused_without_attributes_too(trust, sign, lawyer, pdf):
+    case = Case(trust, sign, lawyer, pdf)
+    prepared = sign.prepare(trust.ec, case.item)
+    case.evidence = replace(case.evidence, to_be_signed=prepared.to_be_signed)
+    case.signatory = replace(case.signatory, granted=(), asserted=())
+    case.check()
+    case.signatory = replace(case.signatory, certificate_der=trust.authority.chain_der[0])
+    refuses(case)
+
+
+def test_a_certificate_named_by_another_digest_is_refused(trust, sign, lawyer, pdf):
+    case = Case(trust, sign, lawyer, pdf)
+    case.item = item_of(ItemKind.PADES_DIGEST, pdf, algorithm=DigestAlgorithm.SHA512)
+    prepared = sign.prepare(trust.ec, case.item, case.certified)
+    case.evidence = replace(case.evidence, to_be_signed=prepared.to_be_signed)
+    case.check()
+    oids = [der.object_identifier(DigestAlgorithm[name].value) for name in ("SHA512", "SHA384")]
+    certificate = der.object_identifier("1.2.840.113549.1.9.16.2.47")
+    case.with_attributes(
+        lambda all_: [one.replace(*oids) if certificate in one else one for one in all_]
+    )
+    refuses(case)
+
+
+def test_signer_attributes_without_claims_are_refused(case):
+    kind = "0.4.0.19122.1.1"
+    case.with_attributes(
+        lambda all_: [
+            attribute(kind, der.sequence()) if der.object_identifier(kind) in one else one
+            for one in all_
+        ]
+    )
+    refuses(case)
+
+
+def test_a_claim_of_another_type_is_refused(case):
+    types = [der.object_identifier(oid) for oid in ("2.5.4.12", "2.5.4.13")]
+    case.with_attributes(lambda all_: [one.replace(*types) for one in all_])
+    refuses(case)
