@@ -7,7 +7,6 @@ import click
 
 from api.wiring import Services
 from api.wiring import open_services as open_process
-from signer.domain.account import Account
 from signer.domain.errors import ChannelUnavailableError
 from signer.domain.values import SignerId
 from signer.operations.clients import (
@@ -121,7 +120,7 @@ class AttributeNotices:
 
     def notify(self, signer: SignerId, text_id: str, **values: str) -> None:
         """``attribute.added`` or ``attribute.withdrawn``, naming the body."""
-        account: Account | None = self._process.stores.accounts.by_id(signer)
+        account = self._process.stores.accounts.by_id(signer)
         if account is None:
             return
         try:
