@@ -235,3 +235,11 @@ def test_a_fault_of_ours_is_try_later(pki, issued, monkeypatch, place, error):
 
     monkeypatch.setattr(place, fail)
     assert pki.ocsp().respond(library_request(pki, issued)) == TRY_LATER
+
+
+@pytest.mark.parametrize("field", ["issuer_name_hash", "issuer_key_hash"])
+def test_both_hashes_must_name_the_issuer(pki, issued, field):
+    mixed = cert_id(pki.issuing, issued.serial_number)
+    mixed[field] = cert_id(pki.root, issued.serial_number)[field]
+    response = library.load_der_ocsp_response(pki.ocsp().respond(request(mixed)))
+    assert response.certificate_status is library.OCSPCertStatus.UNKNOWN

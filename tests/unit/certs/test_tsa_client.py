@@ -70,3 +70,11 @@ def test_all_causes_are_logged_with_the_error(client, tsa_workshop):
     with pytest.raises(TimestampUnavailableError) as caught:
         client(tsa_workshop.make("html"), tsa_workshop.make("refused")).stamp(DIGEST)
     assert len(caught.value.__cause__.exceptions) == 2
+
+
+def test_an_endless_answer_is_cut_at_the_size_limit_not_at_the_deadline(client, tsa_workshop):
+    started = time.monotonic()
+    with pytest.raises(TimestampUnavailableError) as caught:
+        client(tsa_workshop.make("endless"), seconds=20).stamp(DIGEST)
+    assert "too long" in str(caught.value.__cause__.exceptions[0])
+    assert time.monotonic() - started < 10
