@@ -18,8 +18,17 @@ from api.native.errors import PROBLEM_JSON, problem
 from api.operations.health import blueprint as health_blueprint
 from api.operations.metrics import Metrics
 from api.pki.views import blueprint as pki_blueprint
+from api.web import accounts as account_pages
+from api.web import enrolment as enrolment_pages
 from api.web import signing as signing_pages
-from api.wiring.doors import demo_door, health_door, pki_door, signing_page
+from api.wiring.doors import (
+    account_door,
+    demo_door,
+    enrolment_door,
+    health_door,
+    pki_door,
+    signing_page,
+)
 from api.wiring.services import Services
 from signer.domain.errors import (
     IntegrityAlarmError,
@@ -62,6 +71,8 @@ def create_app(services: Services) -> Flask:
     app.register_api(signatures.blueprint(services.signature_door))
     app.register_api(signatures.public_blueprint(services.secret_reader))
     app.register_blueprint(signing_pages.blueprint(signing_page(services)))
+    app.register_blueprint(enrolment_pages.blueprint(enrolment_door(services)))
+    app.register_blueprint(account_pages.blueprint(account_door(services)))
     app.register_blueprint(pki_blueprint(pki_door(services)))
     app.register_blueprint(health_blueprint(health_door(services)))
     if not settings.is_production:

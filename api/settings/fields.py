@@ -237,20 +237,22 @@ class Settings(BaseSettings):
     message_transliterate: bool = False
     """Write messages without accents so that they fit one SMS."""
     sms_gateway_url: str = ""
-    """Address of the HTTP gateway; ``{to}``, ``{text}``, ``{id}`` and ``{token}`` are filled in,
-    URL-encoded.
+    """Address of the HTTP gateway; may hold ``{to}``, ``{digits}``, ``{text}``, ``{id}`` and
+    ``{sender}``.
     """
     sms_gateway_method: Literal["POST", "PUT", "GET"] = "POST"
     """HTTP method."""
-    sms_gateway_headers: Names = ("Authorization: Bearer {token}",)
-    """Headers ``Name: value``; ``{token}`` and ``{id}`` are filled in."""
-    sms_gateway_content_type: str = "application/json"
-    """Type of the body; values are escaped for JSON, forms or XML accordingly."""
+    sms_gateway_headers: Names = ()
+    """Further headers, each ``Name: value``; the token goes out as a bearer token by itself."""
+    sms_gateway_json: bool = True
+    """Whether the body is JSON; else it is sent as a form."""
+    sms_gateway_sender: str = ""
+    """Sender shown on the phone, for ``{sender}``."""
     sms_gateway_body: str = '{"to": "{to}", "text": "{text}", "id": "{id}"}'
-    """Body template with the same fields as the address."""
-    sms_gateway_success: str = "^2[0-9][0-9]"
-    """Regular expression that ``<status> <body>`` of an accepted message matches."""
-    sms_gateway_receipt: str = ""
+    """JSON object of the body's members, with the same fields as the address."""
+    sms_gateway_success: str = r'"status"\s*:\s*"(?:ok|accepted|queued|sent)"'
+    """Regular expression searched in the body of a 2xx answer; no match means not accepted."""
+    sms_gateway_receipt: str = r'"id"\s*:\s*"?([A-Za-z0-9._:-]{1,100})'
     """Regular expression whose first group is the gateway's receipt id in the answer."""
     sms_gateway_token: SecretStr | None = None
     """The gateway's secret; give it as a file."""

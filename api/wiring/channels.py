@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 
+from api.demo.robots import PatchyNetwork
 from api.settings import Settings
 from api.wiring.services import Services
 from signer.adapters.channels.demo_outbox import DemoOutboxChannel
@@ -21,7 +22,7 @@ def channels(services: Services) -> Mapping[str, Channel]:
     found: dict[str, Channel] = {}
     if "demo" in settings.channel_order:
         for name in ("sms", "email"):
-            found[name] = DemoOutboxChannel(services.demo_outbox, clock, name=name)
+            found[name] = PatchyNetwork(DemoOutboxChannel(services.demo_outbox, clock, name=name))
     if "sms" in settings.channel_order:
         found["sms"] = HTTPSMSChannel(_gateway(settings))
     if "email" in settings.channel_order:

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from api.demo.views import DemoDoor
 from api.operations.health import Readiness
 from api.pki.services import PKIServices
+from api.web.accounts import AccountPages
+from api.web.enrolment import EnrolmentPages
 from api.web.signing import SigningPage
 from api.wiring.services import Services
 from certs.setup import ISSUING, ROOT
@@ -14,6 +16,7 @@ from signer.domain.audit import AuditEvent, AuditRecord
 from signer.domain.errors import ConfigurationError
 from signer.domain.statistics import CountedEvent
 from signer.domain.transaction import Transaction
+from signer.domain.values import ClientId
 
 
 def signing_page(services: Services) -> SigningPage:
@@ -61,6 +64,31 @@ def _labels(services: Services) -> Callable[[str, str, str], str]:
         return f"{role} ({provider})"
 
     return label
+
+
+def enrolment_door(services: Services) -> EnrolmentPages:
+    """The pages at ``/account/enrol``."""
+    return EnrolmentPages(
+        kit=services.kit, enrol=services.accounts.enrol, mask=masked, apps=services.sam.totp
+    )
+
+
+def account_door(services: Services) -> AccountPages:
+    """The pages at ``/account``."""
+    vault = services.device.sam.vault
+    accounts = services.accounts
+
+    def client_of(address: str) -> ClientId:
+        return ClientId(f"page-{vault.pseudonym('address', address)}")
+
+    return AccountPages(
+        kit=services.kit,
+        admit=accounts.admit,
+        own=accounts.own,
+        change_pin=accounts.change_pin,
+        forgotten=accounts.forgotten,
+        client_of=client_of,
+    )
 
 
 def pki_door(services: Services) -> PKIServices:

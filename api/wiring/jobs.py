@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from api.demo.robots import RefusingCitizen
 from api.wiring.audit_key import HSMAuditSigner
 from api.wiring.channels import channels
 from api.wiring.services import Services
@@ -40,6 +41,12 @@ def jobs(services: Services) -> tuple[Job, ...]:
     def purge() -> int:
         return stores.challenges.purge(clock.now()) + stores.idempotency.purge()
 
+    robots: tuple[Job, ...] = ()
+    if not services.settings.is_production:
+        refusing = RefusingCitizen(
+            services.demo_outbox, stores.transactions.by_id, services.signing.end
+        )
+        robots = (Job(name="demo-refusing", run=refusing, every=timedelta(seconds=0.5)),)
     return (
         Job(name="messages", run=people, every=timedelta(seconds=0.2), lane="messages"),
         Job(name="webhooks", run=programs, every=timedelta(seconds=0.5), lane="webhooks"),
@@ -59,4 +66,5 @@ def jobs(services: Services) -> tuple[Job, ...]:
         Job(name="audit-log", run=log, every=timedelta(seconds=2)),
         Job(name="checkpoint", run=make_checkpoint, every=timedelta(seconds=10)),
         Job(name="purge", run=purge, every=timedelta(minutes=10)),
+        *robots,
     )
