@@ -153,7 +153,13 @@ class Hierarchy:
             )
             if store.certificate_of(wanted.issuer, wanted.credential) is not None:
                 continue
-            facts = {"role": role.value, "serial": f"{certificate.serial_number:x}"}
+            facts = {
+                "role": role.value,
+                "issuer": wanted.issuer,
+                "serial": f"{certificate.serial_number:x}",
+                "credential": wanted.credential,
+                "not_after": validity.not_after.isoformat(),
+            }
             record = AuditRecord(event=AuditEvent.CERTIFICATE_ISSUED, actor="service", facts=facts)
             reservation = store.reserve(wanted, audit=record)
             store.complete(reservation, self.der(role), audit=record)

@@ -32,6 +32,7 @@ def signing_page(services: Services) -> SigningPage:
             facts={
                 "text_version": transaction.text_version,
                 "text_sha256": transaction.text_sha256,
+                "locale": services.kit.locale,
             },
         )
         stores.audit_log.record(record)

@@ -135,7 +135,7 @@ class ChallengeAuthenticator:
         record = AuditRecord(
             event=AuditEvent.CODE_VERIFIED,
             subject=verified.subject,
-            facts={"challenge": verified.id, "purpose": verified.purpose},
+            facts={"challenge": verified.id, "purpose": verified.purpose, "factor": "code"},
         )
         if not self._store.consume(verified.id, audit=record):
             raise IncorrectCodeError

@@ -21,7 +21,7 @@ from signer.domain.errors import (
 )
 from signer.domain.values import DTBSR, ClientId, Secret, SignatureAlgorithm
 from signer.ports import Clock
-from signer.sam.sealing import Reach, SlotSealer, wrapped_key
+from signer.sam.sealing import Reach, SlotSealer, certificate_serial, wrapped_key
 from signer.sam.stores import CredentialStore, GrantStore
 
 
@@ -115,6 +115,7 @@ class Grants:
         credential: Credential,
         dtbsrs: Sequence[DTBSR],
         attributes: tuple[ProfessionalAttribute, ...] = (),
+        certificate_status: str = "unchecked",
     ) -> Authorisation:
         """Claim ``dtbsrs`` out of the grant and return the right to sign exactly them.
 
@@ -147,6 +148,8 @@ class Grants:
                 "credential": credential.id,
                 "bindings_sha256": bindings.sha256().hex(),
                 "dtbsrs": tuple(dtbsr.value.hex() for dtbsr in dtbsrs),
+                "certificate_serial": certificate_serial(credential.certificate_der),
+                "certificate_status": certificate_status,
             },
         )
         if not self._store.claim(grant, dtbsrs, now=now, audit=(record,)):

@@ -4,6 +4,9 @@ import hashlib
 import uuid
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
+
+from cryptography.x509 import load_der_x509_certificate
 
 from signer.authentication.code import slot_scope
 from signer.domain.activation import Slot
@@ -100,3 +103,11 @@ def wrapped_key(credential: Credential, blob: bytes) -> WrappedKey:
         blob=blob,
         aad=context_of(Stage.KEY, credential, Reach()).aad(),
     )
+
+
+@lru_cache(maxsize=1024)
+def certificate_serial(certificate_der: bytes | None) -> str:
+    """Serial number in lower-case hexadecimal, for audit records; empty without certificate."""
+    if certificate_der is None:
+        return ""
+    return f"{load_der_x509_certificate(certificate_der).serial_number:x}"

@@ -16,7 +16,7 @@ from signer.domain.errors import AuthorisationRefusedError
 from signer.domain.values import DTBSR, ClientId, Secret, SignatureAlgorithm
 from signer.ports import KeyVault
 from signer.sam.enrolment import KeyMaker
-from signer.sam.sealing import Reach, SlotSealer, wrapped_key
+from signer.sam.sealing import Reach, SlotSealer, certificate_serial, wrapped_key
 from signer.sam.stores import CredentialStore, ServiceStore
 
 
@@ -49,7 +49,13 @@ class ServiceActivation:
             event=AuditEvent.KEY_GENERATED,
             actor="service",
             subject=template.signer,
-            facts={"credential": template.id, "kind": "service", "owner": owner},
+            facts={
+                "credential": template.id,
+                "kind": "service",
+                "owner": owner,
+                "algorithm": template.algorithm.value,
+                "svd_sha256": key.slot.context.svd_sha256.hex(),
+            },
         )
         self._store.install_service(key, owner=owner, audit=record)
         return key
@@ -107,6 +113,11 @@ class ServiceActivation:
             "credential": credential.id,
             "bindings_sha256": bindings.hex(),
             "dtbsrs": tuple(dtbsr.value.hex() for dtbsr in dtbsrs),
+            "digests": tuple(dtbsr.value.hex() for dtbsr in dtbsrs),
+            "pin_attempt": "",
+            "challenge": "",
+            "certificate_serial": certificate_serial(credential.certificate_der),
+            "certificate_status": "unchecked",
         }
 
         def record(event: AuditEvent) -> AuditRecord:

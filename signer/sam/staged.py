@@ -25,7 +25,7 @@ from signer.domain.transaction import Transaction
 from signer.domain.values import DTBSR, Secret, SignatureAlgorithm
 from signer.ports import Clock
 from signer.sam.documents import DocumentEvidence, Signatory, dtbsr_of
-from signer.sam.sealing import Reach, SlotSealer, wrapped_key
+from signer.sam.sealing import Reach, SlotSealer, certificate_serial, wrapped_key
 from signer.sam.stores import CredentialStore, StagedStore
 
 
@@ -153,6 +153,7 @@ class StagedEntry:
         *,
         asserted: tuple[AssertedAttribute, ...],
         evidence: Sequence[DocumentEvidence],
+        certificate_status: str = "unchecked",
     ) -> Authorisation:
         """Claim the slot and return the right to sign exactly what it was granted for.
 
@@ -183,7 +184,8 @@ class StagedEntry:
         if blob is None:
             self._refuse(transaction, credential, "destroyed")
         taken = self._store.claim(
-            claim, audit=_intent(transaction, credential, code, bindings, dtbsrs)
+            claim,
+            audit=_intent(transaction, credential, code, bindings, dtbsrs, certificate_status),
         )
         if taken is None:
             self._refuse(transaction, credential, "claimed")
@@ -317,6 +319,7 @@ def _intent(
     code: VerifiedCode,
     bindings: bytes,
     dtbsrs: Sequence[DTBSR],
+    certificate_status: str,
 ) -> tuple[AuditRecord, ...]:
     def record(event: AuditEvent, facts: dict[str, str | tuple[str, ...]]) -> AuditRecord:
         return AuditRecord(
@@ -338,6 +341,8 @@ def _intent(
                 "credential": credential.id,
                 "bindings_sha256": bindings.hex(),
                 "dtbsrs": tuple(dtbsr.value.hex() for dtbsr in dtbsrs),
+                "certificate_serial": certificate_serial(credential.certificate_der),
+                "certificate_status": certificate_status,
                 "text_version": transaction.text_version,
             },
         ),

@@ -120,7 +120,11 @@ class SQLTransactionStore:
         return True
 
     def keep_signatures(
-        self, transaction_id: TransactionId, signed: Sequence[Signed], *, audit: AuditRecord
+        self,
+        transaction_id: TransactionId,
+        signed: Sequence[Signed],
+        *,
+        audit: Sequence[AuditRecord],
     ) -> bool:
         """CLAIMED to COMPLETING: values are made and kept, a time-stamp is awaited."""
         with self._database.begin() as connection:
@@ -137,7 +141,7 @@ class SQLTransactionStore:
                     .where(items.c.transaction_id == transaction_id, items.c.ordinal == one.ordinal)
                     .values(signature=one.signature, prepared=one.prepared)
                 )
-            self._chain.append(connection, audit)
+            self._chain.append(connection, *audit)
         return True
 
     def kept_signatures(self, transaction_id: TransactionId) -> tuple[Signed, ...]:

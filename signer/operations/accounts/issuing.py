@@ -72,6 +72,7 @@ class IssueCertificates:
         chain = self.authority.issue(account, credential, csr_der)
         record = AuditRecord(
             event=AuditEvent.CERTIFICATE_ISSUED,
+            outcome="installed",
             actor="service",
             subject=account.id,
             facts={"credential": credential.id, "algorithm": credential.algorithm.value},

@@ -86,6 +86,7 @@ class EnterCode:
                 verified,
                 asserted=asserted,
                 evidence=[evidence_of(one) for one in prepared],
+                certificate_status="good",
             )
         self.statistics.count(
             CountedEvent.GRANTED, channel=transaction.channel or "", client=transaction.client

@@ -102,13 +102,13 @@ class Complete:
         Without a time-stamp the values are kept, the transaction is COMPLETING, and
         TimestampUnavailableError is raised: the worker goes on, the code is not spent twice.
         """
-        made = _made(transaction, credential, asserted, values)
+        made = (_made(transaction, credential, asserted, values), *_asserted(transaction, asserted))
         try:
             results = self._finish(prepared, values)
         except TimestampUnavailableError:
             self._keep(transaction, prepared, values, made)
             raise
-        return self._release(transaction, results, TransactionState.CLAIMED, (made,))
+        return self._release(transaction, results, TransactionState.CLAIMED, made)
 
     def resume(self, transaction: Transaction) -> Outcome:
         """Complete kept signatures.  Raises TimestampUnavailableError when it still cannot."""
@@ -135,7 +135,7 @@ class Complete:
         transaction: Transaction,
         prepared: Sequence[Prepared],
         values: Sequence[SignatureValue],
-        made: AuditRecord,
+        made: tuple[AuditRecord, ...],
     ) -> None:
         kept = [
             Signed(ordinal, value, one.to_bytes())
@@ -196,4 +196,26 @@ def _made(
         subject=transaction.subject,
         transaction=transaction.id,
         facts=facts,
+    )
+
+
+def _asserted(
+    transaction: Transaction, asserted: tuple[AssertedAttribute, ...]
+) -> tuple[AuditRecord, ...]:
+    """Which professional body stands behind what the signature says."""
+    return tuple(
+        AuditRecord(
+            event=AuditEvent.ATTRIBUTE_ASSERTED,
+            actor="service",
+            subject=transaction.subject,
+            transaction=transaction.id,
+            facts={
+                "attribute": one.attribute.id,
+                "provider": one.attribute.provider,
+                "role": one.attribute.role,
+                "form": "certified" if isinstance(one, CertifiedAttribute) else "claimed",
+                "valid_until": one.attribute.valid_until.isoformat(),
+            },
+        )
+        for one in asserted
     )

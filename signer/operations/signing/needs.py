@@ -131,7 +131,11 @@ class Transactions(Protocol):
         audit: AuditRecord,
     ) -> bool: ...
     def keep_signatures(
-        self, transaction_id: TransactionId, signed: Sequence[Signed], *, audit: AuditRecord
+        self,
+        transaction_id: TransactionId,
+        signed: Sequence[Signed],
+        *,
+        audit: Sequence[AuditRecord],
     ) -> bool: ...
     def kept_signatures(self, transaction_id: TransactionId) -> tuple[Signed, ...]: ...
     def release(
