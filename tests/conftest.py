@@ -19,6 +19,8 @@ pytest_plugins = [
     "tests.fixtures.pdfs",
     "tests.fixtures.documents",
     "tests.fixtures.sam",
+    "tests.fixtures.served_installation",
     "tests.fixtures.vault",
     "tests.fixtures.channels",
+    "tests.fixtures.service",
 ]
