@@ -45,9 +45,9 @@ PROBLEM_JSON: Final = "application/problem+json"
 
 
 def problem(error: errors.SigningServiceError, request_id: str) -> Response:
-    """``{code, title, detail, status, field?, request_id}``; faults of ours say no detail."""
+    """``{code, title, detail, status, field?, fields?, request_id}``; our faults say no detail."""
     status = STATUS[type(error)]
-    body: dict[str, str | int] = {
+    body: dict[str, str | int | dict[str, str]] = {
         "type": "about:blank",
         "code": error.code,
         "title": error.title,
@@ -57,6 +57,8 @@ def problem(error: errors.SigningServiceError, request_id: str) -> Response:
     }
     if isinstance(error, errors.InvalidRequestError) and error.field:
         body["field"] = error.field
+    if isinstance(error, errors.InvalidRequestError) and len(error.fields) > 1:
+        body["fields"] = error.fields
     response = jsonify(body)
     response.status_code = status
     response.mimetype = PROBLEM_JSON

@@ -258,6 +258,8 @@ class ProblemOut(BaseModel):
     detail: str
     status: int
     field: str | None = None
+    fields: dict[str, str] | None = None
+    """What is wrong with each, where several are."""
     request_id: str
 
 
