@@ -8,11 +8,12 @@ from flask import Flask, Response, g, jsonify, request
 from flask_openapi3.models.info import Info
 from flask_openapi3.openapi import OpenAPI
 from pydantic import ValidationError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from api import __version__
 from api.demo.views import blueprint as demo_blueprint
-from api.native import signatures
+from api.native import officers, signatures
 from api.native.caller import request_id
 from api.native.errors import PROBLEM_JSON, problem
 from api.operations.health import blueprint as health_blueprint
@@ -26,6 +27,7 @@ from api.wiring.doors import (
     demo_door,
     enrolment_door,
     health_door,
+    officer_door,
     pki_door,
     signing_page,
 )
@@ -66,10 +68,14 @@ def create_app(services: Services) -> Flask:
     )
     limit = settings.document_maximum_megabytes * 1024 * 1024
     app.config["MAX_CONTENT_LENGTH"] = int(limit * _BODY_FACTOR) + 1024 * 1024
+    hops = settings.web_trusted_proxies
+    if hops:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]  # Flask's documented way
     metrics = Metrics()
     services.kit.install(app, secret_key=services.secret_key)
     app.register_api(signatures.blueprint(services.signature_door))
     app.register_api(signatures.public_blueprint(services.secret_reader))
+    app.register_api(officers.blueprint(officer_door(services)))
     app.register_blueprint(signing_pages.blueprint(signing_page(services)))
     app.register_blueprint(enrolment_pages.blueprint(enrolment_door(services)))
     app.register_blueprint(account_pages.blueprint(account_door(services)))
@@ -103,27 +109,39 @@ def _install_errors(app: Flask) -> None:
         _log(error)
         return problem(error, request_id())
 
+    @app.errorhandler(RecursionError)
+    def _nested(_error: RecursionError) -> Response:
+        return problem(InvalidRequestError("nested too deeply", field="body"), request_id())
+
     @app.errorhandler(HTTPException)
     def _http(error: HTTPException) -> Response:
         status = error.code or _SERVER_ERROR
-        body = {
-            "type": "about:blank",
-            "code": f"http.{status}",
-            "title": error.name,
-            "detail": error.description or error.name,
-            "status": status,
-            "request_id": request_id(),
-        }
-        response = jsonify(body)
-        response.status_code = status
-        response.mimetype = PROBLEM_JSON
+        response = _plain(status, f"http.{status}", error.name, error.description or error.name)
+        if isinstance(error, MethodNotAllowed) and error.valid_methods:
+            response.headers["Allow"] = ", ".join(sorted(error.valid_methods))
         return response
 
     @app.errorhandler(Exception)
     def _unexpected(error: Exception) -> Response:
         # A process boundary: what nobody foresaw is logged with its trace and shown without it.
         _LOG.exception("unexpected", kind=type(error).__name__)
-        return problem(IntegrityAlarmError(), request_id())
+        title = "The service made a mistake"
+        return _plain(_SERVER_ERROR, "internal", title, title)
+
+
+def _plain(status: int, code: str, title: str, detail: str) -> Response:
+    body = {
+        "type": "about:blank",
+        "code": code,
+        "title": title,
+        "detail": detail,
+        "status": status,
+        "request_id": request_id(),
+    }
+    response = jsonify(body)
+    response.status_code = status
+    response.mimetype = PROBLEM_JSON
+    return response
 
 
 def _log(error: SigningServiceError) -> None:
@@ -133,7 +151,7 @@ def _log(error: SigningServiceError) -> None:
     elif isinstance(error, UnavailableError):
         level = logging.WARNING
     cause = repr(error.__cause__) if error.__cause__ is not None else None
-    _LOG.log(level, "refused", code=error.code, cause=cause)
+    _LOG.log(level, "refused", error_code=error.code, cause=cause)
 
 
 def _invalid(error: ValidationError) -> Response:

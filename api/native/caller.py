@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from flask import g, request
+from flask import Blueprint, g, request
+from werkzeug.exceptions import UnsupportedMediaType
 
 from signer.domain.client import Client, ClientPolicy, Role
 from signer.domain.errors import ClientAuthenticationError, NotPermittedError
@@ -31,16 +32,31 @@ class Callers:
     limit: Callable[[Client], None]
     """Raises RateLimitedError."""
 
+    def guard(self, door: Blueprint, role: Role) -> None:
+        """Demand a caller in ``role`` before anything of a request is parsed or told.
+
+        Bodies are JSON; another type is answered with 415.
+        """
+
+        @door.before_request
+        def _first() -> None:
+            self.client(role)
+            if request.content_length and not request.is_json:
+                raise UnsupportedMediaType("send application/json")
+
     def client(self, role: Role) -> Client:
-        """The caller.
+        """The caller, looked up and counted once a request.
 
         Raises ClientAuthenticationError, NotPermittedError (another role), RateLimitedError.
         """
-        basic = request.authorization
-        if basic is None or basic.type != "basic" or not basic.username:
-            raise ClientAuthenticationError("send client id and secret by HTTP Basic")
-        client = self.authenticate(ClientId(basic.username), Secret(basic.password or ""))
-        self.limit(client)
+        if "client" not in g:
+            basic = request.authorization
+            if basic is None or basic.type != "basic" or not basic.username:
+                raise ClientAuthenticationError("send client id and secret by HTTP Basic")
+            known = self.authenticate(ClientId(basic.username), Secret(basic.password or ""))
+            self.limit(known)
+            g.client = known
+        client: Client = g.client
         if not client.has_role(role):
             raise NotPermittedError(f"this client is not registered as {role.value}")
         return client

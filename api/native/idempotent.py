@@ -62,10 +62,10 @@ class Idempotent:
             return self._repeat(asked, begun)
         try:
             response = act()
+            self._keep(asked, begun, response)
         except BaseException:
             self.store.abandon(asked, begun)
             raise
-        self._keep(asked, begun, response)
         return response
 
     def _keep(self, asked: IdempotentRequest, execution: Execution, response: Response) -> None:

@@ -7,6 +7,7 @@ AES-256-GCM (RFC 7516, RFC 7518: ``RSA-OAEP-256`` with ``A256GCM``, nothing else
 import base64
 import binascii
 import json
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -20,8 +21,19 @@ from signer.domain.values import Secret
 from signer.ports import FieldDecryptor
 
 _CEK_BYTES: Final = 32
+_NONCE_BYTES: Final = 12
+_TAG_BYTES: Final = 16
 _PARTS: Final = 5
 _MAX_LENGTH: Final = 4096
+_DIGITS: Final = re.compile(r"[0-9]{4,8}")
+_MALFORMED: Final = (
+    KeyError,
+    TypeError,
+    ValueError,
+    RecursionError,
+    InvalidTag,
+    InvalidRequestError,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +45,18 @@ class SecretReader:
     def read(self, compact: str, *, member: str, transaction: str) -> Secret:
         """The secret ``member`` of a JWE whose payload names ``transaction``.
 
-        Every failure is the same InvalidRequestError: no padding or tag oracle.
+        Every failure to open is the same InvalidRequestError: no padding or tag oracle.  What
+        was opened must be 4 to 8 digits: anything else is refused uncounted.
         """
         try:
             payload = self._open(compact)
             value = payload[member]
             if payload["transaction"] != transaction or not isinstance(value, str):
                 raise _refused(member)
-        except (KeyError, TypeError, ValueError, InvalidTag, InvalidRequestError) as error:
+        except _MALFORMED as error:
             raise _refused(member) from error
+        if _DIGITS.fullmatch(value) is None:
+            raise InvalidRequestError("4 to 8 digits", field=member)
         return Secret(value)
 
     def jwks(self) -> dict[str, list[dict[str, str]]]:
@@ -54,15 +69,20 @@ class SecretReader:
             raise ValueError
         header_text, wrapped, nonce, ciphertext, tag = parts
         header = json.loads(_decoded(header_text))
+        if not isinstance(header, dict):
+            raise TypeError
         if header.get("alg") != "RSA-OAEP-256" or header.get("enc") != "A256GCM":
             raise ValueError
         if "crit" in header or "zip" in header:
+            raise ValueError
+        initial, end = _decoded(nonce), _decoded(tag)
+        if len(initial) != _NONCE_BYTES or len(end) != _TAG_BYTES:
             raise ValueError
         key = self.fields.decrypt_oaep_sha256(str(header["kid"]), _decoded(wrapped))
         if len(key) != _CEK_BYTES:
             raise ValueError
         opened = AESGCM(key).decrypt(
-            _decoded(nonce), _decoded(ciphertext) + _decoded(tag), header_text.encode("ascii")
+            initial, _decoded(ciphertext) + end, header_text.encode("ascii")
         )
         payload = json.loads(opened)
         if not isinstance(payload, dict):

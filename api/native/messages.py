@@ -19,6 +19,8 @@ DIGESTS = {
     "SHA-512": DigestAlgorithm.SHA512,
 }
 Name = Annotated[str, Field(min_length=1, max_length=200)]
+Word = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Value = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
 DigestName = Literal["SHA-256", "SHA-384", "SHA-512"]
 
 
@@ -35,21 +37,14 @@ class CitizenIn(Strict):
     """E.164, e.g. ``+351910000001``."""
 
 
-class SubAttributes(Strict):
-    """Name and value that the attribute must have."""
-
-    name: Annotated[str, Field(min_length=1, max_length=64)]
-    value: Annotated[str, Field(min_length=1, max_length=200)]
-
-
 class RequiredAttributeIn(Strict):
     """A professional attribute the citizen must hold and sign with."""
 
-    provider: Annotated[str, Field(min_length=1, max_length=64)]
+    provider: Word
     """Professional body, e.g. ``ordem-dos-advogados``."""
-    role: Annotated[str, Field(min_length=1, max_length=64)]
+    role: Word
     """Role, e.g. ``advogado``."""
-    sub_attributes: Annotated[dict[str, str], Field(max_length=8)] = {}
+    sub_attributes: Annotated[dict[Word, Value], Field(max_length=8)] = {}
     """Values the attribute must have, e.g. ``{"cedula": "12345L"}``."""
 
     def value(self) -> RequiredAttribute:

@@ -48,6 +48,10 @@ class Callers(Protocol):
         """The caller; raises ClientAuthenticationError, NotPermittedError, RateLimitedError."""
         ...
 
+    def guard(self, door: APIBlueprint, role: Role) -> None:
+        """Demand a caller in ``role`` before anything of a request is parsed."""
+        ...
+
 
 class AccountSearch(Protocol):
     """Finding accounts."""
@@ -84,6 +88,7 @@ def blueprint(services: OfficerServices) -> APIBlueprint:
         abp_security=[{"client": []}],
         abp_responses=_PROBLEMS,
     )
+    services.callers.guard(door, Role.OFFICER)
     _add_registration(door, services)
     _add_life(door, services)
     return door

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from http import HTTPStatus
+from threading import BoundedSemaphore
 from typing import Any
 
 from flask import Response, jsonify, make_response, request
@@ -72,6 +73,8 @@ class SignatureServices:
     document_limit: int
     items_limit: int
     lifetime: timedelta
+    waiting: BoundedSemaphore
+    """How many calls of this process may hold a thread while they wait for a change."""
 
 
 def blueprint(services: SignatureServices) -> APIBlueprint:
@@ -84,6 +87,7 @@ def blueprint(services: SignatureServices) -> APIBlueprint:
         abp_security=[{"client": []}],
         abp_responses=_PROBLEMS,
     )
+    services.callers.guard(door, Role.RELYING_PARTY)
 
     @door.post("/signatures", responses={201: SignatureOut}, summary="Start a signature")
     def start(body: SignatureIn) -> Response:
@@ -208,13 +212,21 @@ def _start(services: SignatureServices, client: Client, body: SignatureIn) -> Re
 def _wait(
     services: SignatureServices, found: Transaction, client: Client, seconds: int
 ) -> Transaction:
-    """Poll the row, not the network: the state changes in another process."""
-    state, rounds = found.state, int(seconds / _PAUSE_SECONDS)
-    for _ in range(rounds):
-        if found.state is not state or found.state.has_ended:
-            break
-        time.sleep(_PAUSE_SECONDS)
-        found = services.find.for_client(found.id, client.id)
+    """Poll the row, not the network: the state changes in another process.
+
+    When too many wait already the answer comes at once: signing needs the threads.
+    """
+    if not seconds or not services.waiting.acquire(blocking=False):
+        return found
+    try:
+        state, rounds = found.state, int(seconds / _PAUSE_SECONDS)
+        for _ in range(rounds):
+            if found.state is not state or found.state.has_ended:
+                break
+            time.sleep(_PAUSE_SECONDS)
+            found = services.find.for_client(found.id, client.id)
+    finally:
+        services.waiting.release()
     return found
 
 

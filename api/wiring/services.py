@@ -2,9 +2,11 @@
 
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
+from threading import BoundedSemaphore
 
 from limits import RateLimitItemPerHour
 from limits.storage import MemoryStorage
@@ -177,6 +179,7 @@ class Services:
             document_limit=settings.document_maximum_megabytes * 1024 * 1024,
             items_limit=settings.transaction_maximum_items,
             lifetime=timedelta(seconds=settings.transaction_lifetime_seconds),
+            waiting=BoundedSemaphore(max(1, settings.web_threads // 2)),
         )
 
     @cached_property
@@ -234,7 +237,18 @@ def secret_key_of(configured: str | None, directory: Path) -> str:
         return configured
     file = directory / "web.key"
     if not file.exists():
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.touch(mode=0o600, exist_ok=True)
-        file.write_text(secrets.token_urlsafe(48))
+        _draw_secret_key(file)
     return file.read_text()
+
+
+def _draw_secret_key(file: Path) -> None:
+    """Processes that start together agree: the key appears whole, and the first one's stays."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    drawn = file.with_name(f".web.key.{secrets.token_hex(8)}")
+    drawn.touch(mode=0o600, exist_ok=False)
+    try:
+        drawn.write_text(secrets.token_urlsafe(48))
+        with suppress(FileExistsError):
+            file.hardlink_to(drawn)
+    finally:
+        drawn.unlink()
