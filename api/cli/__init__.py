@@ -11,13 +11,26 @@ from api import __version__
 
 # The bootstrap prints this table before anything is installed: one entry, one line.
 _COMMANDS: Final = {
+    "audit": "what was done: verify, export, show",
+    "backup": "copy database, tokens and certificates to a new folder",
+    "bench": "measure this machine: rates, times and ratios, targets beside",
+    "ceremony": "make keys and certificates from a description; signed transcript",
     "check": "format, lint, types, import contracts, secrets, licences, lock, links",
     "client": "registered programs: create, list, show, rotate, suspend, resume, policy",
     "config": "show the settings in force, or describe every setting",
+    "db": "the database's tables: upgrade, current, downgrade",
+    "doctor": "check this installation: settings, tokens, database, certificates, channels",
+    "evidence": "write what proves one signature",
+    "demo": "set up, sign samples end to end, verify them, serve; --once exits after that",
     "lock": "pin every dependency with its hashes",
     "provider": "professional bodies hosted here: create, role, import, withdraw, list",
     "reset": "delete all state under the var folder",
+    "restore": "bring a backup back into an empty installation",
+    "serve": "run the servers and the worker",
+    "sign": "sign a PDF or a file as a citizen, over HTTP",
     "test": "run the tests; --quick, --interop, --soak, --hsm, --wheel",
+    "verify": "verify PDFs, CMS signatures and time-stamps",
+    "worker": "deliver messages and keep things in order",
 }
 COMMANDS: Final[Mapping[str, str]] = MappingProxyType(_COMMANDS)
 """Name of each command and its help line; module ``api.cli.<name>`` defines ``command``."""

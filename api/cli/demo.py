@@ -2,7 +2,7 @@
 
 import click
 
-from api.cli.output import ExitCode, Reporter, reporter
+from api.cli.output import Reporter, reporter
 from api.demo.samples import Samples
 from api.demo.setup import Demo, set_up, sign
 from api.demo.verification import verify_samples
@@ -25,9 +25,7 @@ def command(report: Reporter, *, once: bool) -> None:
     for verdict in verdicts:
         (report.done if verdict.right else report.fail)(f"{verdict.judge}: {verdict.text}")
     _links(report, demo, samples)
-    if not all(verdict.right for verdict in verdicts):
-        report.exit(ExitCode.NO)
-    if not once:
+    if not once and not report.failed:
         serve(settings)
 
 

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
+import pyotp
 from flask import Flask
 from sqlalchemy import update
 
@@ -27,9 +27,10 @@ from api.wiring.jobs import jobs
 from signer.adapters.store.tables.accounts import account as account_table
 from signer.authentication.attempts import Attempts
 from signer.authentication.pin import PINAuthenticator, PINTarget
-from signer.domain.account import Account
+from signer.authentication.pin_policy import PINPolicy
+from signer.domain.account import Account, PINKind
 from signer.domain.activation import AttemptKind
-from signer.domain.errors import IncorrectPINError
+from signer.domain.errors import IncorrectPINError, PINPolicyError
 from signer.domain.values import ClientId, KeyAlgorithm, Secret
 from signer.operations.housekeeping import Worker
 
@@ -65,6 +66,7 @@ def set_up(settings: Settings, say: Say) -> Demo:
     say(f"database {settings.database_url} up to date; {len(hierarchy.certificates)} certificates")
     app = create_app(services)
     description = settings.var / "demo" / "demo.json"
+    description.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     demo = Demo(settings, services, app, description)
     if not description.exists():
         _Stage(demo, say).build()
@@ -125,7 +127,6 @@ class _Stage:
         self._host_bodies()
         for one in CITIZENS:
             self._bring_about(one, citizens[one.key])
-        self._demo.description.parent.mkdir(parents=True, exist_ok=True)
         write_private(self._demo.description, json.dumps(self._facts, indent=2, ensure_ascii=False))
 
     def _describe(self) -> None:
@@ -173,7 +174,9 @@ class _Stage:
                 "email": f"{citizen.key}@example.org",
             },
         )
-        authentication, signature = _pin(4), _pin(6)
+        invited, rules = self._account(citizen), self._services.accounts.rules
+        authentication = _pin(rules.pins, PINKind.AUTHENTICATION, invited)
+        signature = _pin(rules.pins, PINKind.SIGNATURE, invited)
         browser = person(self._demo, citizen.phone)
         page = browser.open(browser.link())
         page = browser.submit(page, "/account/enrol/code")
@@ -233,8 +236,12 @@ class _Stage:
         elif citizen.key == "blocked":
             self._lock(account, _other_pin(noted["signature_pin"]))
         elif citizen.key == "timeout":
-            self._services.sam.totp.enrol(account.id, label="demo")
-            self._services.accounts.change.set_channels(account.id, ("totp",), actor="demo-setup")
+            made = self._services.sam.totp.enrol(account.id, label="demo")
+            now = pyotp.parse_uri(made.uri.reveal()).now()
+            self._services.sam.totp.confirm(account.id, Secret(now))
+            self._services.accounts.change.set_channels(
+                account.id, ("totp", "sms"), actor="demo-setup"
+            )
         elif citizen.key == "expired":
             yesterday = self._services.stores.clock.now() - timedelta(days=1)
             with self._services.stores.database.begin() as connection:
@@ -267,13 +274,15 @@ class _Stage:
                 pins.verify(target, Secret(wrong), ClientId("demo-setup"))
 
 
-def _pin(length: int) -> str:
-    """Digits that the PIN rules accept: no runs, no repetitions."""
+def _pin(policy: PINPolicy, kind: PINKind, account: Account) -> str:
+    """A random PIN that the rules accept."""
+    length = 6 if kind is PINKind.SIGNATURE else 5
     while True:
         pin = "".join(str(secrets.randbelow(10)) for _ in range(length))
-        steps = {(int(b) - int(a)) % 10 for a, b in pairwise(pin)}
-        if len(set(pin)) == length and len(steps) > length - 3 and pin not in _BIRTH:
-            return pin
+        with suppress(PINPolicyError):
+            policy.demand(kind, Secret(pin), account, field="pin")
+            if _other_pin(pin) != pin:
+                return pin
 
 
 def _other_pin(pin: str) -> str:

@@ -111,6 +111,7 @@ def accounts(
         messages=messages,
         normalised=e164,
         clock=clock,
+        has_totp=parts.totp.is_enrolled,
     )
     admit = AdmitCitizen(
         find=find, accounts=store, pins=parts.pins, codes=codes, rules=rules, clock=clock

@@ -22,7 +22,10 @@ def channels(services: Services) -> Mapping[str, Channel]:
     found: dict[str, Channel] = {}
     if "demo" in settings.channel_order:
         for name in ("sms", "email"):
-            found[name] = PatchyNetwork(DemoOutboxChannel(services.demo_outbox, clock, name=name))
+            found[name] = PatchyNetwork(
+                DemoOutboxChannel(services.demo_outbox, clock, name=name),
+                settings.var / "demo" / "demo.json",
+            )
     if "sms" in settings.channel_order:
         found["sms"] = HTTPSMSChannel(_gateway(settings))
     if "email" in settings.channel_order:

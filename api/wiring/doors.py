@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from api.demo.views import DemoDoor
+from api.native.officers import OfficerServices
 from api.operations.health import Readiness
 from api.pki.services import PKIServices
 from api.web.accounts import AccountPages
@@ -89,6 +90,17 @@ def account_door(services: Services) -> AccountPages:
         change_pin=accounts.change_pin,
         forgotten=accounts.forgotten,
         client_of=client_of,
+    )
+
+
+def officer_door(services: Services) -> OfficerServices:
+    """The calls at ``/api/v1/citizens``."""
+    return OfficerServices(
+        callers=services.callers,
+        accounts=services.stores.accounts,
+        register=services.accounts.register,
+        new_link=services.accounts.new_link,
+        change=services.accounts.change,
     )
 
 
