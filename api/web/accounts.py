@@ -133,7 +133,7 @@ class _Visit:
             action=admission.action,
             ready=kit.texts.get(kit.locale).moment(ready) if ready else "",
             is_ready=ready is not None and ready <= services.forgotten.clock.now(),
-            orders=_orders(account),
+            orders=_orders(account, has_app=services.own.change.has_totp(account.id)),
             channels=",".join(account.channels),
         )
 
@@ -194,11 +194,11 @@ class _Doing:
         return "account.done.channels"
 
 
-def _orders(account: Account) -> tuple[str, ...]:
+def _orders(account: Account, *, has_app: bool) -> tuple[str, ...]:
     """The orders of channels a person may choose from."""
     if account.identity.email:
-        return ("sms,email", "email,sms", "sms", "email", "totp,sms,email")
-    return ("sms", "totp,sms")
+        return ("sms,email", "email,sms", "sms", "email", *(("totp,sms,email",) if has_app else ()))
+    return ("sms", *(("totp,sms",) if has_app else ()))
 
 
 def _kept(admission: Admission) -> dict[str, str | int]:

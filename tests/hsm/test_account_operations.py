@@ -794,6 +794,7 @@ def test_a_changed_phone_is_confirmed_before_anything_is_signed(world):
     [
         pytest.param((), id="none"),
         pytest.param(("totp",), id="nothing that carries messages"),
+        pytest.param(("totp", "sms"), id="an app that is not there"),
         pytest.param(("sms", "sms"), id="twice"),
         pytest.param(("pigeon", "sms"), id="unknown"),
     ],
@@ -804,6 +805,13 @@ def test_channels_that_lead_nowhere_are_refused(world, channels):
         world.change.set_channels(account.id, channels, actor="citizen")
     assert caught.value.field == "channels"
     assert world.accounts.by_id(account.id).channels == ("sms", "email")
+
+
+def test_an_app_in_use_may_be_a_channel(world):
+    account = world.citizen()
+    change = replace(world.change, has_totp=lambda signer: signer == account.id)
+    changed = change.set_channels(account.id, ("totp", "sms"), actor="citizen")
+    assert changed.channels == ("totp", "sms")
 
 
 def test_codes_follow_the_order_of_channels(world):

@@ -39,6 +39,8 @@ class ChangeAccount:
     messages: AccountMessages
     normalised: Callable[[str], str]
     clock: Clock
+    has_totp: Callable[[SignerId], bool] = lambda _signer: False
+    """Whether a person's authenticator app is in use; without one it is no channel."""
 
     def suspend(self, signer: SignerId, *, actor: str) -> Account:
         """ACTIVE to SUSPENDED; raises NotFoundError, AccountStateError, ConflictError."""
@@ -91,6 +93,8 @@ class ChangeAccount:
             raise InvalidRequestError(f"use each of {', '.join(CHANNELS)} once", field="channels")
         if not set(wanted) & set(MESSAGE_CHANNELS):
             raise InvalidRequestError("keep one channel that carries messages", field="channels")
+        if "totp" in wanted and not self.has_totp(account.id):
+            raise InvalidRequestError("no authenticator app is set up", field="channels")
         if "email" in wanted and not account.identity.email:
             raise InvalidRequestError("the account has no e-mail address", field="channels")
         record = self._record(account, "channels", actor, channels=wanted)
