@@ -3,10 +3,11 @@
 import click
 
 from api.cli.output import Reporter, reporter
+from api.cli.serve import serve
 from api.demo.samples import Samples
 from api.demo.setup import Demo, set_up, sign
 from api.demo.verification import verify_samples
-from api.serving.supervisor import serve
+from api.logging_setup import configure_logging
 from api.settings import Settings
 
 
@@ -16,6 +17,7 @@ from api.settings import Settings
 def command(report: Reporter, *, once: bool) -> None:
     """Set up ./var, sign samples as a demo citizen, verify them, serve on 127.0.0.1."""
     settings = Settings.load()
+    configure_logging(form=settings.log_format, level="ERROR")
     report.say(f"chancela demo · data in {settings.var} · NOT a qualified service")
     demo = set_up(settings, report.done)
     report.say("")

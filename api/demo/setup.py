@@ -20,6 +20,7 @@ from api.app import create_app
 from api.demo.browser import Person, Program
 from api.demo.people import CITIZENS, PROVIDERS, DemoCitizen, clients
 from api.demo.samples import Samples, sign_samples
+from api.serving.tls import ensure_tls
 from api.settings import Settings
 from api.wiring import Services
 from api.wiring.commands import CommandServices
@@ -132,12 +133,13 @@ class _Stage:
     def _describe(self) -> None:
         settings, trust = self._demo.settings, self._services.trust
         anchor = trust.directory / "root-ca.der"
+        tls = ensure_tls(settings.var / "demo" / "tls", self._services.stores.clock)
         trusted_list = trust.directory / "trusted-list.xml"
         trusted_list.write_bytes(trust.trusted_list.current())
         self._facts |= {
             "base_url": settings.base_url,
             "tls_url": settings.tls_url,
-            "tls_ca": str(settings.var / "tls" / "ca.pem"),
+            "tls_ca": str(tls.authority),
             "trust_anchor": str(anchor),
             "tsa_url": f"{settings.pki_url}/tsa",
             "trusted_list": str(trusted_list),
@@ -237,8 +239,9 @@ class _Stage:
             self._lock(account, _other_pin(noted["signature_pin"]))
         elif citizen.key == "timeout":
             made = self._services.sam.totp.enrol(account.id, label="demo")
-            now = pyotp.parse_uri(made.uri.reveal()).now()
-            self._services.sam.totp.confirm(account.id, Secret(now))
+            app = pyotp.parse_uri(made.uri.reveal())
+            if isinstance(app, pyotp.TOTP):
+                self._services.sam.totp.confirm(account.id, Secret(app.now()))
             self._services.accounts.change.set_channels(
                 account.id, ("totp", "sms"), actor="demo-setup"
             )
