@@ -193,7 +193,7 @@ def _start(services: SignatureServices, client: Client, body: SignatureIn) -> Re
         SigningRequest(
             client=client.id,
             relying_party=client.name,
-            phone=services.normalise_phone(body.citizen.phone),
+            phone=_phone(services, body.citizen.phone, "citizen.phone"),
             items=items,
             required_attributes=required,
             key_algorithm=body.key_algorithm,
@@ -244,7 +244,7 @@ def _item(found: Transaction, ordinal: int) -> Response:
 
 
 def _certificates(services: SignatureServices, client: Client, phone: str) -> CertificatesOut:
-    found = services.certificates(client.id, services.normalise_phone(phone))
+    found = services.certificates(client.id, _phone(services, phone, "phone"))
     return CertificatesOut(
         certificates=[
             CertificateOut(
@@ -255,6 +255,13 @@ def _certificates(services: SignatureServices, client: Client, phone: str) -> Ce
             for one in found
         ]
     )
+
+
+def _phone(services: SignatureServices, text: str, field: str) -> str:
+    try:
+        return services.normalise_phone(text)
+    except InvalidRequestError as error:
+        raise InvalidRequestError(error.detail, field=field) from error
 
 
 def _entered(entered: Entered) -> EnteredOut:

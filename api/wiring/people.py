@@ -34,10 +34,9 @@ class People:
 
     def by_phone(self, phone: str) -> tuple[Account | None, str]:
         """The account, and whose attempts count."""
+        pseudonym = self.vault.pseudonym("phone", phone)  # always: equal work for unknown phones
         account = self.stores.accounts.by_phone(phone)
-        if account is None:
-            return None, self.vault.pseudonym("phone", phone)
-        return account, account.id
+        return account, pseudonym if account is None else account.id
 
     def by_id(self, signer: SignerId) -> Account | None:
         """By internal id."""
