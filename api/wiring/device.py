@@ -20,7 +20,12 @@ class Device:
     @cached_property
     def sam(self) -> SAMToken:
         """Master keys, field keys, audit key."""
-        return open_sam(self._config(self._settings.hsm_sam_label, self._settings.hsm_sam_pin_file))
+        return open_sam(self.sam_config)
+
+    @property
+    def sam_config(self) -> TokenConfig:
+        """How to reach token ``sam``, for tests of the device in a process of their own."""
+        return self._config(self._settings.hsm_sam_label, self._settings.hsm_sam_pin_file)
 
     @cached_property
     def pki(self) -> ServiceToken:

@@ -98,8 +98,8 @@ def require_current(database_url: str) -> None:
     found = current(database_url)
     if (found,) != heads():
         raise ConfigurationError(
-            f"the database is at revision {found}, this program needs {heads()[0]}: "
-            "run `chancela db upgrade`"
+            f"the database is at revision {found}, this program needs {heads()[0]}. "
+            "Fix: run ./chancela db upgrade"
         )
 
 

@@ -1,0 +1,1 @@
+"""Backup and restore: database, tokens, certificates and the ceremony's transcript."""

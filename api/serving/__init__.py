@@ -1,0 +1,1 @@
+"""Server processes: gunicorn, the figures for Prometheus, and what keeps them alive."""
