@@ -13,7 +13,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from api import __version__
 from api.demo.views import blueprint as demo_blueprint
-from api.native import officers, signatures
+from api.native import officers, providers, receipts, signatures
 from api.native.caller import request_id
 from api.native.errors import PROBLEM_JSON, problem
 from api.operations.health import blueprint as health_blueprint
@@ -29,6 +29,8 @@ from api.wiring.doors import (
     health_door,
     officer_door,
     pki_door,
+    provider_door,
+    receipt_door,
     signing_page,
 )
 from api.wiring.services import Services
@@ -76,6 +78,8 @@ def create_app(services: Services) -> Flask:
     app.register_api(signatures.blueprint(services.signature_door))
     app.register_api(signatures.public_blueprint(services.secret_reader))
     app.register_api(officers.blueprint(officer_door(services)))
+    app.register_api(providers.blueprint(provider_door(services)))
+    app.register_blueprint(receipts.blueprint(receipt_door(services)))
     app.register_blueprint(signing_pages.blueprint(signing_page(services)))
     app.register_blueprint(enrolment_pages.blueprint(enrolment_door(services)))
     app.register_blueprint(account_pages.blueprint(account_door(services)))

@@ -13,6 +13,8 @@ from signer.domain.client import Client, ClientPolicy, Role
 from signer.domain.errors import ClientAuthenticationError, NotPermittedError
 from signer.domain.values import ClientId, Secret
 
+CSV: Final = "text/csv"
+
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -32,22 +34,26 @@ class Callers:
     limit: Callable[[Client], None]
     """Raises RateLimitedError."""
 
-    def guard(self, door: Blueprint, role: Role) -> None:
-        """Demand a caller in ``role`` before anything of a request is parsed or told.
+    def guard(self, door: Blueprint, role: Role | None, *, takes_csv: bool = False) -> None:
+        """Demand a caller in ``role`` (None: any) before anything of a request is parsed or told.
 
-        Bodies are JSON; another type is answered with 415.
+        Bodies are JSON, or text/csv where the door takes it; another type is answered with 415.
         """
 
         @door.before_request
         def _first() -> None:
-            self.client(role)
-            if request.content_length and not request.is_json:
+            if role is None:
+                self.known()
+            else:
+                self.client(role)
+            fits = request.is_json or (takes_csv and request.mimetype == CSV)
+            if request.content_length and not fits:
                 raise UnsupportedMediaType("send application/json")
 
-    def client(self, role: Role) -> Client:
-        """The caller, looked up and counted once a request.
+    def known(self) -> Client:
+        """The caller in whatever role, looked up and counted once a request.
 
-        Raises ClientAuthenticationError, NotPermittedError (another role), RateLimitedError.
+        Raises ClientAuthenticationError, RateLimitedError.
         """
         if "client" not in g:
             basic = request.authorization
@@ -57,8 +63,23 @@ class Callers:
             self.limit(known)
             g.client = known
         client: Client = g.client
+        return client
+
+    def client(self, role: Role) -> Client:
+        """The caller; raises as :meth:`known`, and NotPermittedError (another role)."""
+        client = self.known()
         if not client.has_role(role):
             raise NotPermittedError(f"this client is not registered as {role.value}")
+        return client
+
+    def maintainer(self, provider: str) -> Client:
+        """A program that may maintain this professional body's attributes.
+
+        Raises as :meth:`known`, and NotPermittedError, the same for a body that does not exist.
+        """
+        client = self.known()
+        if not client.may_maintain(provider):
+            raise NotPermittedError("this client does not maintain that body's attributes")
         return client
 
     def carrier(self) -> Client:

@@ -260,6 +260,14 @@ class Settings(BaseSettings):
     """Longest wait for the gateway."""
     sms_receipt_token: SecretStr | None = None
     """Secret the gateway shows when it reports delivery to us; none: reports are refused."""
+    sms_receipt_id_field: str = "id"
+    """Member or form field of a report that holds the gateway's id of the message."""
+    sms_receipt_status_field: str = "status"
+    """Member or form field of a report that says what became of it."""
+    sms_receipt_arrived: str = "(?i)delivered|delivrd|read"
+    """Regular expression; a status that is wholly this means: it arrived."""
+    sms_receipt_lost: str = "(?i)undelivered|undeliv|failed|rejected|rejectd|expired"
+    """Regular expression; a status that is wholly this means: it never will; others wait."""
     smtp_host: str = ""
     """Mail server."""
     smtp_port: Port = 587

@@ -20,6 +20,7 @@ from signer.operations.providers import (
     ImportAttributes,
     ListProviders,
     SetUpProvider,
+    UpsertAttributes,
     WithdrawAttribute,
 )
 from signer.ports import Clock
@@ -85,6 +86,16 @@ class CommandServices:
         """A body's CSV."""
         return ImportAttributes(
             store=self.process.attribute_store, clock=self.clock, notices=self.holder_notices
+        )
+
+    @cached_property
+    def upsert_attributes(self) -> UpsertAttributes:
+        """Statements of a body's own program."""
+        return UpsertAttributes(
+            store=self.process.attribute_store,
+            clock=self.clock,
+            vault=self.process.device.sam.vault,
+            notices=self.holder_notices,
         )
 
     @cached_property

@@ -4,11 +4,14 @@ from collections.abc import Callable
 
 from api.demo.views import DemoDoor
 from api.native.officers import OfficerServices
+from api.native.providers import ProviderServices
+from api.native.receipts import ReceiptServices
 from api.operations.health import Readiness
 from api.pki.services import PKIServices
 from api.web.accounts import AccountPages
 from api.web.enrolment import EnrolmentPages
 from api.web.signing import SigningPage
+from api.wiring.commands import CommandServices
 from api.wiring.services import Services
 from certs.setup import ISSUING, ROOT
 from signer.adapters.phones import masked
@@ -17,7 +20,8 @@ from signer.domain.audit import AuditEvent, AuditRecord
 from signer.domain.errors import ConfigurationError
 from signer.domain.statistics import CountedEvent
 from signer.domain.transaction import Transaction
-from signer.domain.values import ClientId
+from signer.domain.values import ClientId, Secret
+from signer.operations.deliver import Deliver
 
 
 def signing_page(services: Services) -> SigningPage:
@@ -101,6 +105,44 @@ def officer_door(services: Services) -> OfficerServices:
         register=services.accounts.register,
         new_link=services.accounts.new_link,
         change=services.accounts.change,
+    )
+
+
+def provider_door(services: Services) -> ProviderServices:
+    """The calls at ``/api/v1/providers``."""
+    operations = CommandServices(services)
+    return ProviderServices(
+        callers=services.callers,
+        idempotent=services.signature_door.idempotent,
+        upsert=operations.upsert_attributes,
+        take_file=operations.import_attributes,
+        withdraw=operations.withdraw_attribute,
+        providers=operations.list_providers,
+    )
+
+
+def receipt_door(services: Services) -> ReceiptServices:
+    """The SMS gateway's delivery reports at ``/api/v1/receipts/sms``."""
+    settings, stores = services.settings, services.stores
+    token = settings.sms_receipt_token
+    # Reports send nothing: no channels are needed.
+    report = Deliver(
+        stores.outbox, services.device.sam.vault, {}, stores.statistics, stores.clock
+    ).report
+
+    def refused() -> None:
+        stores.audit_log.record(
+            AuditRecord(event=AuditEvent.CLIENT_REFUSED, outcome="secret", subject="sms-gateway")
+        )
+
+    return ReceiptServices(
+        token=Secret(token.get_secret_value()) if token else None,
+        report=report,
+        refused=refused,
+        id_field=settings.sms_receipt_id_field,
+        status_field=settings.sms_receipt_status_field,
+        arrived=settings.sms_receipt_arrived,
+        lost=settings.sms_receipt_lost,
     )
 
 

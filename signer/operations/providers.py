@@ -182,7 +182,7 @@ class ImportAttributes:
             parsed.entries,
             source="csv",
             at=self.clock.now(),
-            audit=_imported(provider, actor, source="csv"),
+            audit=_imported(provider, actor, source="csv", entries=len(parsed.entries)),
         )
         for holder in change.holders:
             self.notices.send(holder, ADDED, provider)
@@ -204,7 +204,7 @@ class UpsertAttributes:
             raise InvalidRequestError(f"1 to {MAX_ENTRIES_PER_CALL}", field="attributes")
         if len({entry.live_key(provider) for entry in entries}) != len(entries):
             raise InvalidRequestError("each document, role and reference once", field="attributes")
-        audit = _imported(provider, actor, source="api")
+        audit = _imported(provider, actor, source="api", entries=len(entries))
         if len(entries) == 1:
             holder = self.vault.pseudonym(HOLDER_PSEUDONYM, entries[0].holder_key)
             audit = replace(audit, facts={**audit.facts, "holder": holder})
@@ -230,7 +230,7 @@ class WithdrawAttribute:
             event=AuditEvent.ATTRIBUTE_WITHDRAWN,
             actor=actor,
             subject=attribute_id[:64],
-            facts={"provider": provider, "reason": reason},
+            facts={"provider": provider, "attribute": attribute_id[:64], "reason": reason},
         )
         holder = self.store.withdraw(
             provider, attribute_id, reason=reason, at=self.clock.now(), audit=audit
@@ -274,10 +274,10 @@ def _configured(provider: str, actor: str, **facts: str) -> AuditRecord:
     )
 
 
-def _imported(provider: str, actor: str, *, source: str) -> AuditRecord:
+def _imported(provider: str, actor: str, *, source: str, entries: int) -> AuditRecord:
     return AuditRecord(
         event=AuditEvent.ATTRIBUTE_IMPORTED,
         actor=actor,
         subject=provider[:64],
-        facts={"source": source},
+        facts={"provider": provider, "source": source, "attributes": entries},
     )
