@@ -81,8 +81,10 @@ class ItemIn(Strict):
             raise InvalidRequestError("a raw signature has no level", field=f"{field}.level")
         if self.kind.is_whole_document:
             return self._whole(ordinal, name, algorithm, level, document_limit)
-        if self.document is not None or self.digest is None:
-            raise InvalidRequestError("give digest, not document", field=f"{field}.digest")
+        if self.document is not None:
+            raise InvalidRequestError("give digest, not document", field=f"{field}.document")
+        if self.digest is None:
+            raise InvalidRequestError("missing", field=f"{field}.digest")
         digest = _bytes(self.digest, f"{field}.digest")
         if len(digest) != algorithm.size:
             raise InvalidRequestError(
@@ -102,8 +104,10 @@ class ItemIn(Strict):
         self, ordinal: int, name: str, algorithm: DigestAlgorithm, level: Level, limit: int
     ) -> SigningItem:
         field = f"items[{ordinal}].document"
-        if self.document is None or self.digest is not None:
-            raise InvalidRequestError("give document, not digest", field=field)
+        if self.digest is not None:
+            raise InvalidRequestError("give document, not digest", field=f"items[{ordinal}].digest")
+        if self.document is None:
+            raise InvalidRequestError("missing", field=field)
         if len(self.document) > (limit + 2) // 3 * 4 + 4:
             raise InvalidRequestError(f"at most {limit} bytes", field=field)
         document = _bytes(self.document, field)

@@ -34,8 +34,13 @@ from api.native.messages import (
     signature_out,
 )
 from signer.domain.client import Client, Role
-from signer.domain.errors import InvalidRequestError, NotFoundError, NotPermittedError
-from signer.domain.transaction import Transaction, TransactionState
+from signer.domain.errors import (
+    DocumentRefusedError,
+    InvalidRequestError,
+    NotFoundError,
+    NotPermittedError,
+)
+from signer.domain.transaction import ItemKind, SigningItem, Transaction, TransactionState
 from signer.domain.values import Secret, TransactionId
 from signer.operations.signing.certificates import FindCertificates
 from signer.operations.signing.code_entry import EnterCode
@@ -186,8 +191,7 @@ def _start(services: SignatureServices, client: Client, body: SignatureIn) -> Re
     if body.redirect_url is not None and not client.may_redirect_to(body.redirect_url):
         raise InvalidRequestError("not registered for this client", field="redirect_url")
     for found in items:
-        if found.document is not None and found.kind.value == "pades":
-            services.inspect(found.document)
+        _inspect(services, found)
     lifetime = body.lifetime_seconds
     started = services.start(
         SigningRequest(
@@ -255,6 +259,16 @@ def _certificates(services: SignatureServices, client: Client, phone: str) -> Ce
             for one in found
         ]
     )
+
+
+def _inspect(services: SignatureServices, item: SigningItem) -> None:
+    if item.document is None or item.kind is not ItemKind.PADES:
+        return
+    try:
+        services.inspect(item.document)
+    except DocumentRefusedError as error:
+        field = f"items[{item.ordinal}].document"
+        raise DocumentRefusedError(error.detail, field=field) from error
 
 
 def _phone(services: SignatureServices, text: str, field: str) -> str:
