@@ -23,4 +23,5 @@ pytest_plugins = [
     "tests.fixtures.vault",
     "tests.fixtures.channels",
     "tests.fixtures.service",
+    "tests.fixtures.installations",
 ]

@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import asdict
-from datetime import datetime
 from pathlib import Path
 
 import click
@@ -94,7 +93,7 @@ def command(
     report.fact(**facts)
     if report_file:
         text = json.dumps(
-            {"valid": not report.failed, **facts}, ensure_ascii=False, indent=2, default=_plain
+            {"valid": not report.failed, **facts}, ensure_ascii=False, indent=2, default=str
         )
         report_file.write_text(text + "\n")
 
@@ -187,7 +186,3 @@ def _describe(report: Reporter, judged: Report) -> None:
 def _say_indication(report: Reporter, one: SignatureReport | TimestampReport) -> None:
     detail = f" / {one.sub_indication}" if one.sub_indication else ""
     report.say(f"  {one.indication}{detail}")
-
-
-def _plain(value: object) -> str:
-    return value.isoformat() if isinstance(value, datetime) else str(value)
