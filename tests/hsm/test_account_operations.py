@@ -571,6 +571,17 @@ def test_a_changed_signature_pin_opens_the_same_key_and_the_old_one_does_not(wor
     assert any("PIN de assinatura mudou" in text for text in world.texts_sent(MessageKind.NOTICE))
 
 
+@pytest.mark.parametrize("kind", ["signature", "authentication"])
+def test_a_change_uses_its_code_up(world, kind):
+    account = world.citizen()
+    admission = world.admission("pin")
+    code = world.code()
+    old = CANARY_SIGNATURE_PIN if kind == "signature" else CANARY_AUTHENTICATION_PIN
+    getattr(world.change_pin, kind)(admission, code, Secret(old), NEW_PIN)
+    with pytest.raises(IncorrectCodeError):
+        world.codes.check(world.accounts.by_id(account.id), "account-pin", code)
+
+
 def test_a_wrong_old_pin_changes_nothing_and_leaves_the_code(world):
     world.citizen()
     admission = world.admission("pin")
