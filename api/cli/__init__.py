@@ -29,6 +29,7 @@ _COMMANDS: Final = {
     "serve": "run the servers and the worker",
     "sign": "sign a PDF or a file as a citizen, over HTTP",
     "test": "run the tests; --quick, --interop, --soak, --hsm, --wheel",
+    "user": "citizens' accounts: register, show, list, link, suspend, resume, close",
     "verify": "verify PDFs, CMS signatures and time-stamps",
     "worker": "deliver messages and keep things in order",
 }

@@ -4,8 +4,10 @@ import secrets
 from functools import cached_property
 
 from api.wiring.services import Services
+from signer.adapters.store.accounts import SQLAccountStore
 from signer.domain.errors import ChannelUnavailableError
 from signer.domain.values import SignerId
+from signer.operations.accounts import ChangeAccount, NewLink, RegisterCitizen
 from signer.operations.clients import (
     ChangeClient,
     FindClients,
@@ -75,6 +77,26 @@ class CommandServices:
     def find_clients(self) -> FindClients:
         """Registered programs."""
         return FindClients(store=self.process.stores.clients)
+
+    @property
+    def account_search(self) -> SQLAccountStore:
+        """Finding accounts."""
+        return self.process.stores.accounts
+
+    @property
+    def register_citizen(self) -> RegisterCitizen:
+        """New citizens."""
+        return self.process.accounts.register
+
+    @property
+    def new_link(self) -> NewLink:
+        """One-time links."""
+        return self.process.accounts.new_link
+
+    @property
+    def change_account(self) -> ChangeAccount:
+        """Suspend, resume, close."""
+        return self.process.accounts.change
 
     @cached_property
     def set_up_provider(self) -> SetUpProvider:

@@ -39,7 +39,8 @@ def jobs(services: Services) -> tuple[Job, ...]:
         return 0 if checkpoint() is None else 1
 
     def purge() -> int:
-        return stores.challenges.purge(clock.now()) + stores.idempotency.purge()
+        now = clock.now()
+        return stores.challenges.purge(now) + stores.idempotency.purge() + stores.links.purge(now)
 
     robots: tuple[Job, ...] = ()
     if not services.settings.is_production:

@@ -130,7 +130,7 @@ class Services:
             self.sam,
             self.trust.authority,
             self.composer,
-            self.texts.text_version(self.settings.language),
+            self.texts.get(self.settings.language).format("terms.version"),
         )
 
     @cached_property

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, case, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, case, delete, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from signer.adapters.store.audit_chain import AuditChain
 from signer.adapters.store.engine import Database
+from signer.adapters.store.prepared import Prepared
 from signer.adapters.store.rows import chain_text, credential_of, slot_of, slot_values
 from signer.adapters.store.tables.accounts import account
 from signer.adapters.store.tables.accounts import credential as credentials
@@ -20,7 +21,19 @@ from signer.domain.credential import Credential, CredentialState
 from signer.domain.errors import ConflictError
 from signer.domain.values import CredentialId, SignerId
 
-_PERMANENT = (Stage.PIN.value, Stage.SERVICE.value)
+_BY_ID = Prepared(select(credentials).where(credentials.c.id == bindparam("id")))
+_LIVE = Prepared(
+    select(credentials)
+    .where(credentials.c.account_id == bindparam("signer"), credentials.c.blob.is_not(None))
+    .order_by(credentials.c.created_at, credentials.c.id)
+)
+_BLOB = Prepared(select(credentials.c.blob).where(credentials.c.id == bindparam("id")))
+_PERMANENT_SLOT = Prepared(
+    select(slots).where(
+        slots.c.credential_id == bindparam("id"),
+        or_(slots.c.stage == Stage.PIN.value, slots.c.stage == Stage.SERVICE.value),
+    )
+)
 
 
 class SQLCredentialStore:
@@ -32,30 +45,20 @@ class SQLCredentialStore:
 
     def credential(self, credential_id: CredentialId) -> Credential | None:
         """By id."""
-        with self._database.read() as connection:
-            row = connection.execute(
-                select(credentials).where(credentials.c.id == credential_id)
-            ).one_or_none()
+        with self._database.look() as connection:
+            row = _BY_ID.one_or_none(connection, id=credential_id)
         return None if row is None else credential_of(row)
 
     def of(self, signer: SignerId) -> tuple[Credential, ...]:
         """All credentials of a citizen that still have a key, oldest first."""
-        with self._database.read() as connection:
-            rows = connection.execute(
-                select(credentials)
-                .where(credentials.c.account_id == signer, credentials.c.blob.is_not(None))
-                .order_by(credentials.c.created_at, credentials.c.id)
-            ).all()
+        with self._database.look() as connection:
+            rows = _LIVE.all(connection, signer=signer)
         return tuple(credential_of(row) for row in rows)
 
     def requests(self, signer: SignerId) -> tuple[tuple[Credential, bytes], ...]:
         """Live credentials of a citizen with their PKCS#10 requests (DER)."""
-        with self._database.read() as connection:
-            rows = connection.execute(
-                select(credentials)
-                .where(credentials.c.account_id == signer, credentials.c.blob.is_not(None))
-                .order_by(credentials.c.created_at, credentials.c.id)
-            ).all()
+        with self._database.look() as connection:
+            rows = _LIVE.all(connection, signer=signer)
         return tuple((credential_of(row), row.csr_der) for row in rows)
 
     def awaiting_certificate(self) -> tuple[SignerId, ...]:
@@ -73,19 +76,14 @@ class SQLCredentialStore:
 
     def blob(self, credential_id: CredentialId) -> bytes | None:
         """The sealed key; None once destroyed."""
-        with self._database.read() as connection:
-            return connection.execute(
-                select(credentials.c.blob).where(credentials.c.id == credential_id)
-            ).scalar_one_or_none()
+        with self._database.look() as connection:
+            row = _BLOB.one_or_none(connection, id=credential_id)
+        return None if row is None else row.blob
 
     def permanent_slot(self, credential_id: CredentialId) -> Slot | None:
         """The PIN or service slot."""
-        with self._database.read() as connection:
-            row = connection.execute(
-                select(slots).where(
-                    slots.c.credential_id == credential_id, slots.c.stage.in_(_PERMANENT)
-                )
-            ).one_or_none()
+        with self._database.look() as connection:
+            row = _PERMANENT_SLOT.one_or_none(connection, id=credential_id)
         return None if row is None else slot_of(row)
 
     def set_chain(
@@ -178,6 +176,13 @@ class SQLCredentialStore:
 def _advance(
     connection: Connection, signer: SignerId, expected_epoch: int, values: dict[str, object]
 ) -> bool:
+    # Slots before the account: the order in which a claim locks them.
+    connection.execute(
+        select(slots.c.id)
+        .where(slots.c.account_id == signer)
+        .order_by(slots.c.id)
+        .with_for_update()
+    ).all()
     advancing = (
         update(account)
         .where(

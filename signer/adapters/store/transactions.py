@@ -3,10 +3,11 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, Select, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, delete, select, update
 
 from signer.adapters.store.audit_chain import AuditChain
 from signer.adapters.store.engine import Database
+from signer.adapters.store.prepared import AnyRow, Prepared, PreparedInsert
 from signer.adapters.store.rows import item_of, required_text, slot_of, transaction_of
 from signer.adapters.store.tables.activation import signing_item as items
 from signer.adapters.store.tables.activation import signing_transaction as transactions
@@ -18,6 +19,47 @@ from signer.domain.transaction import Signed, SigningItem, Transaction, Transact
 from signer.domain.values import ClientId, TransactionId
 
 _OPEN = (TransactionState.CREATED.value, TransactionState.ASKED.value)
+
+_BY_ID = Prepared(select(transactions).where(transactions.c.id == bindparam("id")))
+_OWN = Prepared(
+    select(transactions).where(
+        transactions.c.id == bindparam("id"), transactions.c.client_id == bindparam("client")
+    )
+)
+_BY_PAGE_TOKEN = Prepared(
+    select(transactions).where(transactions.c.page_token_sha256 == bindparam("sha256"))
+)
+_BY_HANDLE = Prepared(
+    select(transactions).where(transactions.c.handle_sha256 == bindparam("sha256"))
+)
+_ITEMS = Prepared(
+    select(items)
+    .where(items.c.transaction_id == bindparam("transaction"))
+    .order_by(items.c.ordinal)
+)
+_SLOTS = Prepared(select(slots).where(slots.c.process == bindparam("process")))
+_CODES_SENT = Prepared(
+    select(transactions.c.codes_sent).where(
+        transactions.c.subject == bindparam("subject"),
+        transactions.c.code_sent_at > bindparam("since"),
+    )
+)
+_CREATE = PreparedInsert(transactions)
+_CREATE_ITEMS = PreparedInsert(items)
+_RELEASE = Prepared(
+    update(transactions)
+    .where(transactions.c.id == bindparam("of"), transactions.c.state == bindparam("expected"))
+    .values(state=TransactionState.SIGNED.value, ended_at=bindparam("now"))
+    .returning(transactions.c.id)
+)
+_RELEASE_ITEM = Prepared(
+    update(items)
+    .where(
+        items.c.transaction_id == bindparam("transaction"),
+        items.c.ordinal == bindparam("position"),
+    )
+    .values(result=bindparam("outcome"), prepared=None, document=None)
+)
 
 
 class SQLTransactionStore:
@@ -39,45 +81,40 @@ class SQLTransactionStore:
     def create(self, transaction: Transaction, *, audit: AuditRecord) -> None:
         """Insert with its items."""
         with self._database.begin() as connection:
-            connection.execute(insert(transactions), _values(transaction))
-            connection.execute(
-                insert(items), [_item_values(transaction, item) for item in transaction.items]
+            _CREATE.run(connection, _values(transaction))
+            _CREATE_ITEMS.run(
+                connection, *(_item_values(transaction, item) for item in transaction.items)
             )
             self._chain.append(connection, audit)
 
     def get(self, transaction_id: TransactionId, client: ClientId) -> Transaction | None:
         """By public id, for the client it belongs to; somebody else's is None."""
-        return self._one(
-            (transactions.c.id == transaction_id) & (transactions.c.client_id == client)
-        )
+        return self._one(_OWN, id=transaction_id, client=client)
 
     def by_page_token(self, page_token_sha256: str) -> Transaction | None:
         """By the SHA-256 of the token in the authorisation address."""
-        return self._one(transactions.c.page_token_sha256 == page_token_sha256)
+        return self._one(_BY_PAGE_TOKEN, sha256=page_token_sha256)
 
     def by_handle(self, handle_sha256: str) -> Transaction | None:
         """By the SHA-256 of the handle."""
-        return self._one(transactions.c.handle_sha256 == handle_sha256)
+        return self._one(_BY_HANDLE, sha256=handle_sha256)
 
     def by_id(self, transaction_id: TransactionId) -> Transaction | None:
         """By public id, whoever owns it: for the worker only."""
-        return self._one(transactions.c.id == transaction_id)
+        return self._one(_BY_ID, id=transaction_id)
 
     def slots(self, transaction_id: TransactionId) -> tuple[Slot, ...]:
         """The live slots of a process."""
-        with self._database.read() as connection:
-            rows = connection.execute(select(slots).where(slots.c.process == transaction_id)).all()
+        with self._database.look() as connection:
+            rows = _SLOTS.all(connection, process=transaction_id)
         return tuple(slot_of(row) for row in rows)
 
     def codes_sent_since(self, subject: str, since: datetime) -> int:
         """How many codes went to this person since (resend limits are per person)."""
-        with self._database.read() as connection:
-            counts = connection.execute(
-                select(transactions.c.codes_sent).where(
-                    transactions.c.subject == subject, transactions.c.code_sent_at > since
-                )
-            ).scalars()
-            return sum(counts)
+        with self._database.look() as connection:
+            return sum(
+                row.codes_sent for row in _CODES_SENT.all(connection, subject=subject, since=since)
+            )
 
     def end(
         self,
@@ -104,14 +141,17 @@ class SQLTransactionStore:
         now: datetime,
         failure: str,
         *,
+        expected: TransactionState = TransactionState.CLAIMED,
         outgoing: Sequence[OutgoingMessage] = (),
         audit: AuditRecord,
     ) -> bool:
-        """CLAIMED to FAILED: the device or we failed after the claim; nothing is retried."""
-        expected = (TransactionState.CLAIMED.value,)
+        """CLAIMED to FAILED: the device or we failed after the claim; nothing is retried.
+
+        ``expected`` COMPLETING gives up kept signatures instead.
+        """
         with self._database.begin() as connection:
             if not self._end(
-                connection, transaction_id, expected, TransactionState.FAILED, now, failure
+                connection, transaction_id, (expected.value,), TransactionState.FAILED, now, failure
             ):
                 return False
             for message in outgoing:
@@ -165,16 +205,16 @@ class SQLTransactionStore:
         audit: Sequence[AuditRecord],
     ) -> bool:
         """Store the results in item order and end as SIGNED; False when the state moved."""
-        ended = {"state": TransactionState.SIGNED.value, "ended_at": now}
         with self._database.begin() as connection:
-            if not _move(connection, transaction_id, expected, ended):
+            if not _RELEASE.hits(connection, of=transaction_id, expected=expected.value, now=now):
                 return False
-            for ordinal, result in enumerate(results):
-                connection.execute(
-                    update(items)
-                    .where(items.c.transaction_id == transaction_id, items.c.ordinal == ordinal)
-                    .values(result=result, prepared=None, document=None)
-                )
+            _RELEASE_ITEM.run_many(
+                connection,
+                [
+                    {"transaction": transaction_id, "position": ordinal, "outcome": result}
+                    for ordinal, result in enumerate(results)
+                ],
+            )
             for message in outgoing:
                 self._enqueue(connection, message)
             self._chain.append(connection, *audit)
@@ -213,6 +253,11 @@ class SQLTransactionStore:
         now: datetime,
         failure: str | None,
     ) -> bool:
+        # Locked in the order a claim locks them (slot, then transaction), or PostgreSQL would
+        # meet two who wait for each other.
+        connection.execute(
+            select(slots.c.id).where(slots.c.process == transaction_id).with_for_update()
+        ).all()
         ending = (
             update(transactions)
             .where(transactions.c.id == transaction_id, transactions.c.state.in_(expected))
@@ -228,9 +273,10 @@ class SQLTransactionStore:
         self._cancel(connection, transaction_id)
         return True
 
-    def _one(self, condition: ColumnElement[bool]) -> Transaction | None:
-        found = self._read(select(transactions).where(condition))
-        return found[0] if found else None
+    def _one(self, query: Prepared, **values: str) -> Transaction | None:
+        with self._database.read() as connection:
+            row = query.one_or_none(connection, **values)
+            return None if row is None else _with_items(connection, row)
 
     def _some(self, condition: ColumnElement[bool], limit: int) -> tuple[Transaction, ...]:
         query = select(transactions).where(condition).order_by(transactions.c.created_at)
@@ -239,20 +285,12 @@ class SQLTransactionStore:
     def _read(self, query: Select[tuple[object, ...]]) -> tuple[Transaction, ...]:
         with self._database.read() as connection:
             rows = connection.execute(query).all()
-            return tuple(
-                transaction_of(
-                    row,
-                    [
-                        item_of(item)
-                        for item in connection.execute(
-                            select(items)
-                            .where(items.c.transaction_id == row.id)
-                            .order_by(items.c.ordinal)
-                        )
-                    ],
-                )
-                for row in rows
-            )
+            return tuple(_with_items(connection, row) for row in rows)
+
+
+def _with_items(connection: Connection, row: AnyRow) -> Transaction:
+    found = _ITEMS.all(connection, transaction=row.id)
+    return transaction_of(row, [item_of(item) for item in found])
 
 
 def _move(
