@@ -3,7 +3,7 @@
 import time
 from dataclasses import dataclass
 
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 
 _REQUESTS = Counter("chancela_requests_total", "Requests answered", ["endpoint", "status"])
 _SECONDS = Histogram(
@@ -12,6 +12,16 @@ _SECONDS = Histogram(
     ["endpoint"],
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.3, 0.6, 1.5, 5, 15),
 )
+_SPRAY = Gauge(
+    "chancela_spray_alarm",
+    "1 while too large a share of all PINs and codes is wrong",
+    multiprocess_mode="livemax",
+)
+
+
+def show_spray_alarm(raised: bool) -> None:  # noqa: FBT001 - the one thing it shows
+    """Show whether guessing over many people is going on."""
+    _SPRAY.set(int(raised))
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,15 @@
 from datetime import timedelta
 
 from api.demo.robots import RefusingCitizen
+from api.operations.metrics import show_spray_alarm
 from api.wiring.audit_key import HSMAuditSigner
 from api.wiring.channels import channels
 from api.wiring.services import Services
+from api.wiring.signing import spray_guard
 from signer.adapters.signature_check import verifies
 from signer.audit.checkpointing import MakeCheckpoint
 from signer.audit.recording import LogRecords
+from signer.authentication.spray import SprayAlarm
 from signer.domain.outgoing import MessageKind
 from signer.operations.deliver import Deliver
 from signer.operations.housekeeping import Job
@@ -33,6 +36,10 @@ def jobs(services: Services) -> tuple[Job, ...]:
         services.trust.timestamps,
         verifies,
         clock,
+    )
+
+    spray = SprayAlarm(
+        spray_guard(services.settings, stores), stores.audit_log.record, show_spray_alarm
     )
 
     def make_checkpoint() -> int:
@@ -66,6 +73,7 @@ def jobs(services: Services) -> tuple[Job, ...]:
         ),
         Job(name="audit-log", run=log, every=timedelta(seconds=2)),
         Job(name="checkpoint", run=make_checkpoint, every=timedelta(seconds=10)),
+        Job(name="spray", run=spray, every=timedelta(seconds=10)),
         Job(name="purge", run=purge, every=timedelta(minutes=10)),
         *robots,
     )

@@ -47,6 +47,11 @@ class People:
         found = self.stores.clients.find(client)
         return found.webhook_url if found else None
 
+    def failure_budget(self, client: ClientId) -> int | None:
+        """Wrong PINs and codes an hour it may bring; None for one that is not registered."""
+        found = self.stores.clients.find(client)
+        return found.limits.failures_per_hour if found else None
+
     def text_version(self, locale: str) -> str:
         """Version of the words a page shows."""
         return self.texts.text_version(locale)

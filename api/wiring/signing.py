@@ -15,6 +15,7 @@ from signer.authentication.challenge import ChallengeAuthenticator
 from signer.authentication.code import CodeAuthenticator
 from signer.authentication.limits import Limits
 from signer.authentication.pin import PINAuthenticator
+from signer.authentication.spray import SprayGuard
 from signer.authentication.totp import TOTPAuthenticator
 from signer.domain.values import Secret, SignerId
 from signer.formats.assembly import DocumentSigner, baseline_formats
@@ -54,6 +55,16 @@ def limits_of(settings: Settings) -> Limits:
     )
 
 
+def spray_guard(settings: Settings, stores: Stores) -> SprayGuard:
+    """Watches the attempts of all clients together."""
+    return SprayGuard(
+        stores.attempts.tried_since,
+        stores.clock,
+        attempts=settings.limit_spray_attempts,
+        percent=settings.limit_spray_percent,
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SAMParts:
     """Authentication and SAM: every door shares these."""
@@ -74,7 +85,14 @@ def sam_parts(settings: Settings, device: Device, stores: Stores, people: People
     """Wire authentication and SAM to the token ``sam``."""
     vault, clock = device.sam.vault, stores.clock
     limits = limits_of(settings)
-    attempts = Attempts(stores.attempts, clock, limits, on_lock=people.tell_locked)
+    attempts = Attempts(
+        stores.attempts,
+        clock,
+        limits,
+        on_lock=people.tell_locked,
+        budget_of=people.failure_budget,
+        sprayed=spray_guard(settings, stores),
+    )
     sealer = SlotSealer(vault, clock)
     maker = KeyMaker(vault, device.sam.qscd, sealer, clock)
     return SAMParts(

@@ -61,12 +61,20 @@ class Attempts:
         limits: Limits,
         *,
         on_lock: Callable[[str, AttemptKind], None] = lambda _subject, _kind: None,
+        budget_of: Callable[[ClientId], int | None] = lambda _client: None,
+        sprayed: Callable[[], bool] = lambda: False,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
+        """``budget_of``: wrong attempts an hour a registered client may bring, None for others.
+
+        ``sprayed``: whether guessing over many people is going on.
+        """
         self._store = store
         self._clock = clock
         self.limits = limits
         self._on_lock = on_lock
+        self._budget_of = budget_of
+        self._sprayed = sprayed
         self._sleep = sleep
 
     def begin(
@@ -86,7 +94,7 @@ class Attempts:
         """
         key = f"{kind}|{process or subject}"
         attempt, history = self._open(kind, subject, client, scope, key, transaction)
-        decision = decide(self.limits, kind, history, self._clock.now())
+        decision = decide(self._limits_for(client, history), kind, history, self._clock.now())
         opened = OpenAttempt(attempt, decision.verdict is Verdict.LOCKED, history, transaction)
         if decision.verdict is Verdict.WAIT:
             self._void(opened, decision)
@@ -117,6 +125,13 @@ class Attempts:
         except BaseException:
             self.abandon(opened)
             raise
+
+    def _limits_for(self, client: ClientId, history: AttemptHistory) -> Limits:
+        limits = self.limits
+        if history.client_failures_in_hour:  # without one no budget is used up: nothing to look up
+            budget = self._budget_of(client)
+            limits = limits if budget is None else limits.of_client(budget)
+        return limits.stepped_up() if self._sprayed() else limits
 
     def _open(
         self,

@@ -1,9 +1,9 @@
 """Limits on guessing (reliability checklist L1 to L8) as one frozen value and its decisions."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum, auto
-from typing import Final
+from typing import Final, Self
 
 from signer.domain.activation import AttemptHistory, AttemptKind
 
@@ -15,6 +15,7 @@ _DELAYS: Final = (
     timedelta(seconds=15),
     timedelta(seconds=60),
 )
+_STEPPED_UP: Final = timedelta(seconds=15)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +33,9 @@ class Limits:
     """Wrong tries one code survives (L3)."""
     code_lock: timedelta = timedelta(hours=24)
     client_failures_per_hour: int = 100
-    """Wrong PINs and codes one client may bring in an hour before it is slowed down (L8)."""
+    """Wrong PINs and codes in an hour that slow a caller down which is no registered client, e.g.
+    an address at our pages; registered clients have budgets of their own (L8).
+    """
     delays: tuple[timedelta, ...] = _DELAYS
     """Wait after the n-th consecutive wrong PIN; the last one stands for all further (L2)."""
     resend_interval: timedelta = timedelta(seconds=30)
@@ -43,6 +46,18 @@ class Limits:
     """An open attempt older than this belongs to a dead process and has failed."""
     busy_wait: timedelta = timedelta(seconds=5)
     """How long a second comparison waits for the first before it is told to come back."""
+
+    def of_client(self, failures_per_hour: int) -> Self:
+        """The same with this client's own budget."""
+        return replace(self, client_failures_per_hour=failures_per_hour)
+
+    def stepped_up(self) -> Self:
+        """While guessing is spread over many people: a quarter of the budget, longer waits (L9)."""
+        return replace(
+            self,
+            client_failures_per_hour=max(1, self.client_failures_per_hour // 4),
+            delays=(self.delays[0], *(max(one, _STEPPED_UP) for one in self.delays[1:])),
+        )
 
 
 class Verdict(Enum):

@@ -91,6 +91,14 @@ class AttemptHistory:
     client_failures_in_hour: int
 
 
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """Closed attempts of everybody in a while, and how many of them were wrong."""
+
+    attempts: int
+    failures: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
     """A SAD's reach: which digests it may still sign."""

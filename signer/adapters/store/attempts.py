@@ -8,7 +8,7 @@ from sqlalchemy.exc import IntegrityError
 from signer.adapters.store.audit_chain import AuditChain
 from signer.adapters.store.engine import Database
 from signer.adapters.store.tables.activation import attempt as attempts
-from signer.domain.activation import Attempt, AttemptHistory, AttemptState
+from signer.domain.activation import Attempt, AttemptHistory, AttemptState, Tried
 from signer.domain.audit import AuditRecord
 
 _HOUR = timedelta(hours=1)
@@ -61,6 +61,17 @@ class SQLAttemptStore:
         with self._database.begin() as connection:
             add_closed(connection, attempt, state)
             self._chain.append(connection, audit)
+
+    def tried_since(self, since: datetime) -> Tried:
+        """Right and wrong attempts of everybody opened after ``since``."""
+        wrong = case((attempts.c.state == AttemptState.FAILED.value, 1), else_=0)
+        statement = select(func.count(), func.coalesce(func.sum(wrong), 0)).where(
+            attempts.c.opened_at > since,
+            attempts.c.state.in_([AttemptState.OK.value, AttemptState.FAILED.value]),
+        )
+        with self._database.read() as connection:
+            count, failures = connection.execute(statement).one()
+        return Tried(int(count), int(failures))
 
     @staticmethod
     def _fail_stale(connection: Connection, attempt: Attempt, stale_after: timedelta) -> None:

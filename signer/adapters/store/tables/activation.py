@@ -125,6 +125,7 @@ attempt = Table(
     Column("closed_at", UTCDateTime, nullable=True),
     Index("ix_attempt_subject_kind", "subject", "kind", "opened_at"),
     Index("ix_attempt_client", "client_id", "state", "opened_at"),
+    Index("ix_attempt_opened_at", "opened_at"),
 )
 
 # One comparison in flight per key, decided by the database.

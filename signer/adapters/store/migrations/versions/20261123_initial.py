@@ -58,6 +58,7 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_attempt'))
     )
     op.create_index('ix_attempt_client', 'attempt', ['client_id', 'state', 'opened_at'], unique=False)
+    op.create_index('ix_attempt_opened_at', 'attempt', ['opened_at'], unique=False)
     op.create_index('ix_attempt_subject_kind', 'attempt', ['subject', 'kind', 'opened_at'], unique=False)
     op.create_index('uq_attempt_in_flight', 'attempt', ['in_flight_key'], unique=True, sqlite_where=sa.text("state = 'open'"), postgresql_where=sa.text("state = 'open'"))
     op.create_table('attribute_provider',
@@ -490,6 +491,7 @@ def downgrade() -> None:
     op.drop_table('attribute_provider')
     op.drop_index('uq_attempt_in_flight', table_name='attempt', sqlite_where=sa.text("state = 'open'"), postgresql_where=sa.text("state = 'open'"))
     op.drop_index('ix_attempt_subject_kind', table_name='attempt')
+    op.drop_index('ix_attempt_opened_at', table_name='attempt')
     op.drop_index('ix_attempt_client', table_name='attempt')
     op.drop_table('attempt')
     op.drop_index(op.f('ix_account_state'), table_name='account')
