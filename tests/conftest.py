@@ -20,6 +20,7 @@ pytest_plugins = [
     "tests.fixtures.documents",
     "tests.fixtures.sam",
     "tests.fixtures.served_installation",
+    "tests.fixtures.signing",
     "tests.fixtures.vault",
     "tests.fixtures.channels",
     "tests.fixtures.service",

@@ -169,6 +169,10 @@ def show(
     filters = tuple(f"{name}={value}" for name, value in asked.items() if value)
     if not filters and days is None:
         raise InvalidRequestError("name a transaction, subject, event or days", field="filters")
+    since = services.stores.clock.now() - timedelta(days=days) if days else None
+    found = log.search(
+        event=event, subject=subject, transaction=transaction, since=since, limit=limit
+    )
     log.record(
         AuditRecord(
             event=AuditEvent.AUDIT_READ,
@@ -176,10 +180,6 @@ def show(
             subject=transaction or subject or "",
             facts={"filters": filters},
         )
-    )
-    since = services.stores.clock.now() - timedelta(days=days) if days else None
-    found = log.search(
-        event=event, subject=subject, transaction=transaction, since=since, limit=limit
     )
     report.fact(records=[_shown(record) for record in found])
     for record in found:

@@ -16,6 +16,7 @@ from api.app import create_app
 from api.cli.output import Reporter, reporter
 from api.logging_setup import configure_logging
 from api.serving.figures import DIRECTORY_VARIABLE, prepare_directory, serve_figures
+from api.serving.start_gate import StartGate
 from api.serving.supervisor import Child, Supervisor, end_with_parent
 from api.serving.tls import TLSFiles, ensure_tls
 from api.serving.web import WebHooks, WebOptions, WebServer
@@ -149,21 +150,23 @@ class _WebProcess:
     def _services(self) -> Services:
         return open_services(self._settings)
 
-    def make_app(self) -> "WSGIApplication":
-        app = create_app(self._services)
-        proxies = self._settings.web_trusted_proxies
-        if not proxies:
-            return app
-        from werkzeug.middleware.proxy_fix import ProxyFix  # noqa: PLC0415 - behind proxies only
+    @cached_property
+    def _gate(self) -> StartGate:
+        return StartGate(self._begin)
 
-        return ProxyFix(app, x_for=proxies, x_proto=proxies, x_host=0)
+    def make_app(self) -> "WSGIApplication":
+        return self._gate.guard(create_app(self._services))
 
     def started(self) -> None:
-        compare_with_ceremony(self._services)
-        record_started(self._services, self._part)
+        self._gate.open()
 
     def stopped(self) -> None:
-        record_stopped(self._services, self._part)
+        if self._gate.is_open:
+            record_stopped(self._services, self._part)
+
+    def _begin(self) -> None:
+        compare_with_ceremony(self._services)
+        record_started(self._services, self._part)
 
 
 class _Waiting:
