@@ -13,7 +13,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from api import __version__
 from api.demo.views import blueprint as demo_blueprint
-from api.native import officers, providers, receipts, signatures
+from api.native import documentation, officers, providers, receipts, signatures
 from api.native.caller import request_id
 from api.native.errors import PROBLEM_JSON, problem
 from api.operations.health import blueprint as health_blueprint
@@ -63,8 +63,8 @@ def create_app(services: Services) -> Flask:
                 "description": "client_id and client_secret",
             }
         },
-        doc_prefix="/docs",
-        doc_url="/openapi.json",
+        doc_ui=False,
+        static_folder=None,
         validation_error_status=400,
         validation_error_callback=_invalid,
     )
@@ -84,6 +84,7 @@ def create_app(services: Services) -> Flask:
     app.register_blueprint(enrolment_pages.blueprint(enrolment_door(services)))
     app.register_blueprint(account_pages.blueprint(account_door(services)))
     app.register_blueprint(pki_blueprint(pki_door(services)))
+    app.register_blueprint(documentation.blueprint(services.kit, lambda: app.api_doc))
     app.register_blueprint(health_blueprint(health_door(services)))
     if not settings.is_production:
         app.register_blueprint(demo_blueprint(demo_door(services)))

@@ -249,6 +249,23 @@ class CertificatesOut(BaseModel):
     certificates: list[CertificateOut]
 
 
+class KeyOut(BaseModel):
+    """A public key (RFC 7517)."""
+
+    kty: Literal["RSA"]
+    use: Literal["enc"]
+    alg: Literal["RSA-OAEP-256"]
+    kid: str
+    n: str
+    e: str
+
+
+class KeysOut(BaseModel):
+    """A JWK Set; take the first key."""
+
+    keys: list[KeyOut]
+
+
 class ProblemOut(BaseModel):
     """RFC 9457 problem details."""
 

@@ -129,7 +129,11 @@ def blueprint(services: ProviderServices) -> APIBlueprint:
             raise file_refused(report.problems)
         return _answer(import_out(report))
 
-    @door.delete("/providers/<provider>/attributes/<id>", summary="Withdraw an attribute now")
+    @door.delete(
+        "/providers/<provider>/attributes/<id>",
+        responses={204: {"description": "Withdrawn"}},
+        summary="Withdraw an attribute now",
+    )
     def withdraw(path: AttributePath, query: WithdrawQuery) -> Response:
         """Effective at once: also signatures that wait for their code are refused."""
         client = services.callers.maintainer(path.provider)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from http import HTTPStatus
 from threading import BoundedSemaphore
-from typing import Any
+from typing import Any, Final
 
 from flask import Response, jsonify, make_response, request
 from flask_openapi3.blueprint import APIBlueprint
@@ -23,6 +23,7 @@ from api.native.messages import (
     CodeIn,
     EnteredOut,
     ItemPath,
+    KeysOut,
     PhoneQuery,
     PINIn,
     ProblemOut,
@@ -55,6 +56,18 @@ _PROBLEMS: dict[str | int | HTTPStatus, type[BaseModel] | dict[Any, Any] | None]
     (400, 401, 403, 404, 409, 410, 422, 429, 503), ProblemOut
 )
 _PAUSE_SECONDS = 0.25
+_TYPES: Final = {
+    ItemKind.RAW: "application/octet-stream",
+    ItemKind.CADES_DIGEST: "application/pkcs7-signature",
+    ItemKind.PADES_DIGEST: "application/pkcs7-signature",
+    ItemKind.CADES: "application/pkcs7-signature",
+    ItemKind.PADES: "application/pdf",
+}
+_BYTES: Final[dict[str, Any]] = {  # any: an OpenAPI fragment
+    "description": "The result's bytes",
+    "content": {kind: {"schema": {}} for kind in sorted(set(_TYPES.values()))},
+}
+_NOTHING: Final[dict[str, Any]] = {"description": "Done"}  # any: an OpenAPI fragment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +124,11 @@ def blueprint(services: SignatureServices) -> APIBlueprint:
         found = _wait(services, found, client, query.wait)
         return _answer(signature_out(found))
 
-    @door.get("/signatures/<id>/items/<int:ordinal>", summary="One result, as bytes")
+    @door.get(
+        "/signatures/<id>/items/<int:ordinal>",
+        responses={200: _BYTES},
+        summary="One result, as bytes",
+    )
     def item(path: ItemPath) -> Response:
         """Signature value, CMS (``application/pkcs7-signature``) or signed PDF."""
         client = services.callers.client(Role.RELYING_PARTY)
@@ -145,7 +162,7 @@ def blueprint(services: SignatureServices) -> APIBlueprint:
         found = services.find.for_client(TransactionId(path.id), client.id)
         return _answer(_entered(services.resend(found, Secret(body.handle), channel=body.channel)))
 
-    @door.delete("/signatures/<id>", summary="Cancel")
+    @door.delete("/signatures/<id>", responses={204: _NOTHING}, summary="Cancel")
     def cancel(path: SignaturePath) -> Response:
         """End an open transaction."""
         client = services.callers.client(Role.RELYING_PARTY)
@@ -166,7 +183,7 @@ def public_blueprint(secrets: SecretReader) -> APIBlueprint:
     """What needs no authentication: the keys PINs and codes are encrypted to."""
     door = APIBlueprint("keys", __name__, url_prefix="/api/v1", abp_tags=[_TAG])
 
-    @door.get("/keys", summary="Encryption keys (JWK Set)")
+    @door.get("/keys", responses={200: KeysOut}, summary="Encryption keys (JWK Set)")
     def keys() -> Response:
         """Keys for ``pin`` and ``code``, newest first; cache for an hour at most."""
         response = jsonify(secrets.jwks())
@@ -240,9 +257,8 @@ def _item(found: Transaction, ordinal: int) -> Response:
     one = found.items[ordinal]
     if one.result is None:
         raise NotFoundError("not signed (yet)")
-    kinds = {"pades": "application/pdf", "raw": "application/octet-stream"}
     response = make_response(one.result)
-    response.mimetype = kinds.get(one.kind.value, "application/pkcs7-signature")
+    response.mimetype = _TYPES[one.kind]
     response.headers["Cache-Control"] = "no-store"
     return response
 

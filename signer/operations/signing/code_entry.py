@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from signer.authentication.code import CodeAuthenticator, VerifiedCode
@@ -178,7 +178,9 @@ class EnterCode:
             transaction.id,
             self.clock.now(),
             error.code,
-            outgoing=self.messages.ended(transaction, TransactionState.FAILED),
+            outgoing=self.messages.ended(
+                replace(transaction, failure=error.code), TransactionState.FAILED
+            ),
             audit=record,
         )
 

@@ -1,13 +1,12 @@
 """Ends without a signature: refused, cancelled, expired, reaped; and late completion."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from signer.domain.audit import AuditEvent, AuditRecord
 from signer.domain.errors import (
     NotFoundError,
     SigningServiceError,
-    TimestampUnavailableError,
     TransactionEndedError,
 )
 from signer.domain.statistics import CountedEvent
@@ -113,14 +112,17 @@ class SigningHousekeeping:
             try:
                 self.complete.resume(transaction)
                 released += 1
-            except TimestampUnavailableError:
-                continue
             except SigningServiceError:
                 if self.clock.now() - transaction.created_at > STAMP_PATIENCE:
-                    self._fail(transaction, "timestamp-unavailable")
+                    self._fail(transaction, "timestamp-unavailable", TransactionState.COMPLETING)
         return released
 
-    def _fail(self, transaction: Transaction, failure: str) -> bool:
+    def _fail(
+        self,
+        transaction: Transaction,
+        failure: str,
+        expected: TransactionState = TransactionState.CLAIMED,
+    ) -> bool:
         record = AuditRecord(
             event=AuditEvent.TRANSACTION_FAILED,
             outcome=failure,
@@ -132,6 +134,9 @@ class SigningHousekeeping:
             transaction.id,
             self.clock.now(),
             failure,
-            outgoing=self.messages.ended(transaction, TransactionState.FAILED),
+            expected=expected,
+            outgoing=self.messages.ended(
+                replace(transaction, failure=failure), TransactionState.FAILED
+            ),
             audit=record,
         )

@@ -127,6 +127,7 @@ class Transactions(Protocol):
         now: datetime,
         failure: str,
         *,
+        expected: TransactionState = TransactionState.CLAIMED,
         outgoing: Sequence[OutgoingMessage] = (),
         audit: AuditRecord,
     ) -> bool: ...

@@ -1,7 +1,7 @@
 """The citizen types the PIN: verified, attributes fetched, code made, sealed and sent."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from signer.authentication.code import new_code, new_handle
@@ -145,7 +145,9 @@ class EnterPIN:
                 TransactionState.FAILED,
                 self.clock.now(),
                 failure=error.code,
-                outgoing=self.messages.ended(transaction, TransactionState.FAILED),
+                outgoing=self.messages.ended(
+                    replace(transaction, failure=error.code), TransactionState.FAILED
+                ),
                 audit=record,
             )
             raise
