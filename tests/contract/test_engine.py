@@ -8,7 +8,7 @@ import threading
 import time
 
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from signer.adapters.store import engine as engine_module
@@ -273,11 +273,9 @@ def test_postgresql_refusing_connections_is_unavailability(tmp_path):
 
 def test_sqlite_write_transactions_take_the_lock_at_once(sqlite_database):
     statements = []
-    event.listen(
-        sqlite_database.writer,
-        "before_cursor_execute",
-        lambda _c, _cur, statement, *_: statements.append(statement),
-    )
-    with sqlite_database.begin():
-        pass
-    assert statements == ["BEGIN IMMEDIATE"]
+    with sqlite_database.writer.connect() as connection:
+        connection.connection.dbapi_connection.set_trace_callback(statements.append)
+        with connection.begin():
+            pass
+        connection.connection.dbapi_connection.set_trace_callback(None)
+    assert statements == ["BEGIN IMMEDIATE", "COMMIT"]

@@ -1,9 +1,6 @@
 """Rows of accounts to domain values and back."""
 
-from typing import Any
-
-from sqlalchemy import Row
-
+from signer.adapters.store.prepared import AnyRow
 from signer.domain.account import (
     Account,
     AccountState,
@@ -15,7 +12,7 @@ from signer.domain.link import AuthenticationPIN, Progress
 from signer.domain.values import SignerId, TenantId
 
 
-def account_of(row: Row[Any]) -> Account:
+def account_of(row: AnyRow) -> Account:
     """An account row."""
     return Account(
         id=SignerId(row.id),
@@ -75,7 +72,7 @@ def account_values(account: Account, identity_key: str) -> dict[str, object]:
     }
 
 
-def progress_of(row: Row[Any]) -> Progress:
+def progress_of(row: AnyRow) -> Progress:
     """What an account row says beside the account itself."""
     kcv = row.authentication_kcv
     return Progress(

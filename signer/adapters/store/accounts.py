@@ -3,13 +3,14 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from signer.adapters.store.account_rows import account_of, account_values, progress_of
 from signer.adapters.store.audit_chain import AuditChain
 from signer.adapters.store.engine import Database
 from signer.adapters.store.links import add_link
+from signer.adapters.store.prepared import Prepared
 from signer.adapters.store.queue import Queue
 from signer.adapters.store.tables.accounts import account as accounts
 from signer.adapters.store.tables.audit import audit_record
@@ -22,6 +23,9 @@ from signer.domain.values import SignerId
 
 _NOT_CLOSED = accounts.c.state != AccountState.CLOSED.value
 MAX_PAGE = 200
+_BY_ID = Prepared(select(accounts).where(accounts.c.id == bindparam("key")))
+_BY_PHONE = Prepared(select(accounts).where(accounts.c.phone_key == bindparam("key")))
+_BY_IDENTITY = Prepared(select(accounts).where(accounts.c.document_key == bindparam("key")))
 
 
 class SQLAccountStore:
@@ -69,15 +73,15 @@ class SQLAccountStore:
 
     def by_id(self, signer: SignerId) -> Account | None:
         """By internal id, closed ones too."""
-        return self._one(accounts.c.id == signer)
+        return self._one(_BY_ID, signer)
 
     def by_phone(self, phone: str) -> Account | None:
         """By E.164 phone, among those not closed."""
-        return self._one(accounts.c.phone_key == phone)
+        return self._one(_BY_PHONE, phone)
 
     def by_identity(self, identity_key: str) -> Account | None:
         """By the key of the identity document, among those not closed."""
-        return self._one(accounts.c.document_key == identity_key)
+        return self._one(_BY_IDENTITY, identity_key)
 
     def search(
         self, text: str = "", *, state: AccountState | None = None, offset: int = 0, limit: int = 50
@@ -103,8 +107,8 @@ class SQLAccountStore:
 
     def progress(self, signer: SignerId) -> Progress | None:
         """What happened to the account beside its state."""
-        with self._database.read() as connection:
-            row = connection.execute(select(accounts).where(accounts.c.id == signer)).one_or_none()
+        with self._database.look() as connection:
+            row = _BY_ID.one_or_none(connection, key=signer)
         return None if row is None else progress_of(row)
 
     def codes_sent_since(self, subject: str, since: datetime) -> int:
@@ -202,9 +206,9 @@ class SQLAccountStore:
             self._chain.append(connection, audit)
         return True
 
-    def _one(self, condition: ColumnElement[bool]) -> Account | None:
-        with self._database.read() as connection:
-            row = connection.execute(select(accounts).where(condition)).one_or_none()
+    def _one(self, query: Prepared, key: str) -> Account | None:
+        with self._database.look() as connection:
+            row = query.one_or_none(connection, key=key)
         return None if row is None else account_of(row)
 
 

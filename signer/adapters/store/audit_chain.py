@@ -3,13 +3,26 @@
 import uuid
 from datetime import datetime
 
-from sqlalchemy import Connection, insert, update
+from sqlalchemy import Connection, bindparam, update
 
+from signer.adapters.store.prepared import Prepared, PreparedInsert
 from signer.adapters.store.tables.audit import audit_record, audit_writer
 from signer.adapters.store.upsert import insert_if_missing
 from signer.domain.audit import AuditRecord, chain_hash, record_body
 from signer.domain.audit_log import GENESIS
 from signer.ports import Clock
+
+_MINE = audit_writer.c.id == bindparam("writer")
+_LOCK_HEAD = Prepared(
+    update(audit_writer)
+    .where(_MINE)
+    .values(sequence=audit_writer.c.sequence)
+    .returning(audit_writer.c.head, audit_writer.c.sequence)
+)
+_MOVE_HEAD = Prepared(
+    update(audit_writer).where(_MINE).values(head=bindparam("head"), sequence=bindparam("sequence"))
+)
+_APPEND = PreparedInsert(audit_record)
 
 
 class AuditChain:
@@ -45,24 +58,14 @@ class AuditChain:
                     "hash": head,
                 }
             )
-        connection.execute(insert(audit_record), rows)
-        connection.execute(
-            update(audit_writer)
-            .where(audit_writer.c.id == self.writer_id)
-            .values(head=head, sequence=sequence)
-        )
+        _APPEND.run(connection, *rows)
+        _MOVE_HEAD.run(connection, writer=self.writer_id, head=head, sequence=sequence)
 
     def _lock_head(self, connection: Connection, now: datetime) -> tuple[bytes, int]:
-        lock = (
-            update(audit_writer)
-            .where(audit_writer.c.id == self.writer_id)
-            .values(sequence=audit_writer.c.sequence)
-            .returning(audit_writer.c.head, audit_writer.c.sequence)
-        )
-        row = connection.execute(lock).one_or_none()
+        row = _LOCK_HEAD.one_or_none(connection, writer=self.writer_id)
         if row is None:
             # Two threads may both write this process's first record.
             first = {"id": self.writer_id, "started_at": now, "sequence": 0, "head": GENESIS}
             insert_if_missing(connection, audit_writer, [first])
-            row = connection.execute(lock).one()
+            (row,) = _LOCK_HEAD.all(connection, writer=self.writer_id)
         return row.head, row.sequence

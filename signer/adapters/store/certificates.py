@@ -2,13 +2,13 @@
 
 import uuid
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from signer.adapters.store.audit_chain import AuditChain
 from signer.adapters.store.engine import Database
+from signer.adapters.store.prepared import AnyRow, Prepared
 from signer.adapters.store.tables.certificates import (
     certificate,
     certificate_change,
@@ -25,8 +25,6 @@ from signer.domain.certificate import (
 )
 from signer.domain.errors import NotFoundError
 
-_AnyRow = Row[*tuple[Any, ...]]
-
 _STATUS_COLUMNS = (
     certificate.c.serial,
     certificate.c.status,
@@ -36,10 +34,12 @@ _STATUS_COLUMNS = (
 )
 
 # Built once: OCSP asks this for every answer.
-_STATUS_OF = select(*_STATUS_COLUMNS).where(
-    certificate.c.issuer == bindparam("issuer"),
-    certificate.c.serial == bindparam("serial"),
-    certificate.c.der.is_not(None),
+_STATUS_OF = Prepared(
+    select(*_STATUS_COLUMNS).where(
+        certificate.c.issuer == bindparam("issuer"),
+        certificate.c.serial == bindparam("serial"),
+        certificate.c.der.is_not(None),
+    )
 )
 
 
@@ -122,11 +122,10 @@ class SQLCertificateStore:
 
     def status(self, issuer: str, serials: tuple[int, ...]) -> dict[int, StatusEntry]:
         """Status of those serial numbers that were issued; a reserved one was not."""
-        with self._database.read() as connection:
+        several = len(serials) > 1
+        with self._database.read() if several else self._database.look() as connection:
             rows = [
-                connection.execute(
-                    _STATUS_OF, {"issuer": issuer, "serial": _text(serial)}
-                ).one_or_none()
+                _STATUS_OF.one_or_none(connection, issuer=issuer, serial=_text(serial))
                 for serial in serials
             ]
         return {entry.serial: entry for entry in (_entry(row) for row in rows if row is not None)}
@@ -287,7 +286,7 @@ def _text(serial: int) -> str:
     return f"{serial:040x}"
 
 
-def _entry(row: _AnyRow) -> StatusEntry:
+def _entry(row: AnyRow) -> StatusEntry:
     return StatusEntry(
         serial=int(row.serial, 16),
         status=CertificateStatus(row.status),

@@ -7,10 +7,11 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from signer.adapters.store.audit_chain import AuditChain
 from signer.adapters.store.engine import Database
+from signer.adapters.store.prepared import AnyRow, Prepared
 from signer.adapters.store.tables.clients import client, client_secret
 from signer.adapters.store.upsert import insert_for
 from signer.domain.audit import AuditRecord
@@ -23,6 +24,18 @@ from signer.domain.client import (
     StoredSecret,
 )
 from signer.domain.values import ClientId, TenantId
+
+_BY_ID = Prepared(select(client).where(client.c.id == bindparam("id")))
+_WITH_SECRETS = Prepared(
+    select(
+        client,
+        client_secret.c.sha256.label("secret_sha256"),
+        client_secret.c.expires_at.label("secret_expires_at"),
+    )
+    .select_from(client.outerjoin(client_secret, client_secret.c.client_id == client.c.id))
+    .where(client.c.id == bindparam("id"))
+    .order_by(client_secret.c.created_at.desc())
+)
 
 
 class TransactionEnder(Protocol):
@@ -64,8 +77,8 @@ class SQLClientStore:
 
     def find(self, client_id: ClientId) -> Client | None:
         """One client."""
-        with self._database.read() as connection:
-            row = connection.execute(select(client).where(client.c.id == client_id)).one_or_none()
+        with self._database.look() as connection:
+            row = _BY_ID.one_or_none(connection, id=client_id)
         return None if row is None else _to_client(row)
 
     def all(self) -> tuple[Client, ...]:
@@ -75,16 +88,17 @@ class SQLClientStore:
         return tuple(_to_client(row) for row in rows)
 
     def credentials(self, client_id: ClientId) -> tuple[Client | None, tuple[StoredSecret, ...]]:
-        """The client and its secrets, newest first; the same two queries for unknown ids."""
-        with self._database.read() as connection:
-            row = connection.execute(select(client).where(client.c.id == client_id)).one_or_none()
-            secrets = connection.execute(
-                select(client_secret.c.sha256, client_secret.c.expires_at)
-                .where(client_secret.c.client_id == client_id)
-                .order_by(client_secret.c.created_at.desc())
-            ).all()
-        stored = tuple(StoredSecret(secret.sha256, secret.expires_at) for secret in secrets)
-        return (None if row is None else _to_client(row)), stored
+        """The client and its secrets, newest first; the same query for unknown ids."""
+        with self._database.look() as connection:
+            rows = _WITH_SECRETS.all(connection, id=client_id)
+        if not rows:
+            return None, ()
+        stored = tuple(
+            StoredSecret(row.secret_sha256, row.secret_expires_at)
+            for row in rows
+            if row.secret_sha256 is not None
+        )
+        return _to_client(rows[0]), stored
 
     def rotate(
         self,
@@ -212,7 +226,7 @@ def _array(values: Iterable[str]) -> str:
     return json.dumps(list(values), ensure_ascii=False)
 
 
-def _to_client(row: Row[tuple[object, ...]]) -> Client:
+def _to_client(row: AnyRow) -> Client:
     return Client(
         id=ClientId(row.id),
         tenant=TenantId(row.tenant),

@@ -16,6 +16,7 @@ from sqlalchemy.exc import (
 )
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from signer.adapters.store.prepared import as_sqlalchemy_error
 from signer.domain.errors import StoreUnavailableError
 
 SQLITE_TIMEOUT_SECONDS = 10
@@ -46,6 +47,12 @@ class Database:
     def begin(self) -> Iterator[Connection]:
         """One short write transaction; raises StoreUnavailableError when the database fails."""
         with _translated(), self.writer.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def look(self) -> Iterator[Connection]:
+        """For one prepared SELECT, which is consistent by itself: SQLite needs no BEGIN for it."""
+        with _translated(), self.reader.connect() as connection:
             yield connection
 
     @contextmanager
@@ -127,6 +134,10 @@ def _sqlite(url: str, begin: str, *pragmas: str) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
+        # Straight to the driver: a cursor of SQLAlchemy's costs more than the statement.
+        try:
+            connection.connection.cursor().execute(begin).close()
+        except sqlite3.Error as error:
+            raise as_sqlalchemy_error(connection, begin, error) from error
 
     return engine

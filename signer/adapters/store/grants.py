@@ -10,7 +10,8 @@ from sqlalchemy.exc import IntegrityError
 
 from signer.adapters.store.audit_chain import AuditChain
 from signer.adapters.store.engine import Database
-from signer.adapters.store.rows import AnyRow, slot_of, slot_values
+from signer.adapters.store.prepared import AnyRow
+from signer.adapters.store.rows import slot_of, slot_values
 from signer.adapters.store.staged import Rollback, demand_active
 from signer.adapters.store.tables.activation import granted_digest, service_grant
 from signer.adapters.store.tables.activation import slot as slots

@@ -5,8 +5,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Row
-
+from signer.adapters.store.prepared import AnyRow
 from signer.domain.activation import Slot
 from signer.domain.attribute import ProfessionalAttribute, RequiredAttribute
 from signer.domain.bindings import SlotContext, Stage
@@ -29,8 +28,6 @@ from signer.domain.values import (
     from_microseconds,
     to_microseconds,
 )
-
-AnyRow = Row[Any]
 
 
 def slot_of(row: AnyRow) -> Slot:
