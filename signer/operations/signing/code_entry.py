@@ -19,6 +19,7 @@ from signer.domain.errors import (
     IntegrityAlarmError,
     SigningServiceError,
     TransactionEndedError,
+    UnavailableError,
 )
 from signer.domain.statistics import CountedEvent
 from signer.domain.transaction import Transaction, TransactionState
@@ -72,22 +73,45 @@ class EnterCode:
         if transaction.state is not TransactionState.ASKED:
             raise TransactionEndedError
         credential = self._credential(transaction)
+        slots = self.transactions.slots(transaction.id)
+        if not slots:
+            # Claimed since it was looked up: a right code is a repetition, not a wrong one.
+            current = self.transactions.by_id(transaction.id)
+            if current is not None and current.replay_kcv is not None:
+                return self._replay(current, handle, code)
         # 6. Verify the code: an open attempt row first, then the key check value.
-        verified = self._verify(transaction, handle, code)
+        verified = self._verify(transaction, slots, handle, code)
+        try:
+            return self._sign(transaction, credential, verified)
+        except AuthorisationRefusedError:
+            current = self.transactions.by_id(transaction.id)
+            if current is None or current.replay_kcv != verified.slot.key_check_value:
+                raise
+            # Somebody with this very code was first: the loser gets the winner's result.
+            return self._await_result(transaction)
+
+    def _sign(
+        self, transaction: Transaction, credential: Credential, verified: VerifiedCode
+    ) -> Outcome:
+        """Steps 7 to 11."""
         # 7. Re-check certificate and attributes, build what will be signed; a fault here is
         #    ours and leaves the code usable.
         with self.codes.attempts.faults_are_ours(verified.opened):
             asserted = self._able(transaction, credential)
             prepared = self.preparation.prepare(transaction, credential, asserted)
             # 8. Claim the slot, open the activation value: the right to sign, once.
-            authorisation = self.staged.redeem(
-                transaction,
-                credential,
-                verified,
-                asserted=asserted,
-                evidence=[evidence_of(one) for one in prepared],
-                certificate_status="good",
-            )
+            try:
+                authorisation = self.staged.redeem(
+                    transaction,
+                    credential,
+                    verified,
+                    asserted=asserted,
+                    evidence=[evidence_of(one) for one in prepared],
+                    certificate_status="good",
+                )
+            except (IntegrityAlarmError, UnavailableError) as error:
+                self._fail(transaction, error)  # if it was claimed: nothing is retried
+                raise
         self.statistics.count(
             CountedEvent.GRANTED, channel=transaction.channel or "", client=transaction.client
         )
@@ -109,11 +133,12 @@ class EnterCode:
                 return credential
         raise TransactionEndedError
 
-    def _verify(self, transaction: Transaction, handle: Secret, code: Secret) -> VerifiedCode:
+    def _verify(
+        self, transaction: Transaction, slots: Sequence[Slot], handle: Secret, code: Secret
+    ) -> VerifiedCode:
         self.statistics.count(
             CountedEvent.CODE_ENTERED, channel=transaction.channel or "", client=transaction.client
         )
-        slots = self.transactions.slots(transaction.id)
         right_handle = transaction.handle_sha256 == handle.sha256()
         code_slot = _of(slots, Stage.CODE) if right_handle else None
         handle_slot = _of(slots, Stage.HANDLE) if right_handle else None
