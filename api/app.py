@@ -1,6 +1,5 @@
 """The Flask application: doors, documentation, health, one rendering per error."""
 
-import logging
 from typing import Final
 
 import structlog
@@ -13,6 +12,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from api import __version__
 from api.demo.views import blueprint as demo_blueprint
+from api.error_log import log_refusal, log_unexpected
 from api.native import documentation, officers, providers, receipts, signatures
 from api.native.caller import request_id
 from api.native.errors import PROBLEM_JSON, problem
@@ -34,14 +34,8 @@ from api.wiring.doors import (
     signing_page,
 )
 from api.wiring.services import Services
-from signer.domain.errors import (
-    IntegrityAlarmError,
-    InvalidRequestError,
-    SigningServiceError,
-    UnavailableError,
-)
+from signer.domain.errors import InvalidRequestError, SigningServiceError
 
-_LOG = structlog.get_logger(__name__)
 _BODY_FACTOR: Final = 4 / 3
 _SERVER_ERROR: Final = 500
 
@@ -111,7 +105,7 @@ def _install_hooks(app: Flask, services: Services, metrics: Metrics) -> None:
 def _install_errors(app: Flask) -> None:
     @app.errorhandler(SigningServiceError)
     def _ours(error: SigningServiceError) -> Response:
-        _log(error)
+        log_refusal(error)
         return problem(error, request_id())
 
     @app.errorhandler(RecursionError)
@@ -129,7 +123,7 @@ def _install_errors(app: Flask) -> None:
     @app.errorhandler(Exception)
     def _unexpected(error: Exception) -> Response:
         # A process boundary: what nobody foresaw is logged with its trace and shown without it.
-        _LOG.exception("unexpected", kind=type(error).__name__)
+        log_unexpected(error)
         title = "The service made a mistake"
         return _plain(_SERVER_ERROR, "internal", title, title)
 
@@ -147,16 +141,6 @@ def _plain(status: int, code: str, title: str, detail: str) -> Response:
     response.status_code = status
     response.mimetype = PROBLEM_JSON
     return response
-
-
-def _log(error: SigningServiceError) -> None:
-    level = logging.INFO
-    if isinstance(error, IntegrityAlarmError):
-        level = logging.CRITICAL
-    elif isinstance(error, UnavailableError):
-        level = logging.WARNING
-    cause = repr(error.__cause__) if error.__cause__ is not None else None
-    _LOG.log(level, "refused", error_code=error.code, cause=cause)
 
 
 def _invalid(error: ValidationError) -> Response:

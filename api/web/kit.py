@@ -12,6 +12,7 @@ from flask import Blueprint, Flask, Response, g, make_response, render_template,
 from flask_wtf.csrf import CSRFError, CSRFProtect  # type: ignore[import-untyped]  # no stubs exist
 from werkzeug.exceptions import HTTPException
 
+from api.error_log import log_refusal, log_unexpected
 from api.web.errors import page_of
 from signer.domain.errors import InvalidRequestError, RetryLaterError, SigningServiceError
 from signer.texts import LOCALES, Texts
@@ -69,7 +70,13 @@ class PageKit:
 
         @door.errorhandler(SigningServiceError)
         def _ours(error: SigningServiceError) -> Response:
+            log_refusal(error)
             return self.error_page(error)
+
+        @door.errorhandler(Exception)
+        def _unexpected(error: Exception) -> Response:
+            log_unexpected(error)
+            return self.render("error.html", status=500, message=self.text("error.ours"))
 
         @door.errorhandler(CSRFError)
         def _forged(_error: CSRFError) -> Response:

@@ -1,23 +1,25 @@
 """The page where a citizen sees what is asked and types PIN and code."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import urlencode, urlsplit
 
 from flask import Blueprint, Response, redirect, request, url_for
 
+from api.error_log import log_refusal
 from api.web.kit import PageKit
 from signer.domain.account import Account
 from signer.domain.errors import (
-    AttributeNotHeldError,
     IncorrectCodeError,
+    IncorrectPINError,
     InvalidRequestError,
     NotFoundError,
     RetryLaterError,
     SigningServiceError,
+    TimestampUnavailableError,
     TransactionEndedError,
-    UnavailableError,
 )
 from signer.domain.transaction import Transaction, TransactionState
 from signer.domain.values import Secret
@@ -25,9 +27,11 @@ from signer.operations.signing.code_entry import EnterCode
 from signer.operations.signing.ending import EndSigning, FindTransaction
 from signer.operations.signing.pin_entry import EnterPIN
 from signer.operations.signing.resending import ResendCode
+from signer.ports import Clock
 
 HANDLE_COOKIE: Final = "handle"
-_SHOW_AGAIN: Final = (InvalidRequestError, RetryLaterError, UnavailableError)
+_AT_FIELD: Final = (InvalidRequestError, IncorrectPINError, IncorrectCodeError)
+_AWAITING: Final = (TransactionState.CREATED, TransactionState.ASKED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +50,7 @@ class SigningPage:
     mask: Callable[[str], str]
     label_of: Callable[[str, str, str], str]
     """Provider, role, locale to the words people know."""
+    clock: Clock
     secure_cookies: bool
 
 
@@ -62,55 +67,80 @@ def blueprint(page: SigningPage) -> Blueprint:
 
     @door.post("/<token>/pin")
     def pin(token: str) -> Response:
-        transaction = _found(page, token)
-        if _refused(page, transaction):
-            return _back(token)
-        try:
-            entered = page.enter_pin(transaction, _field("pin"))
-        except SigningServiceError as error:
-            return _again(page, token, error, "pin")
-        response = _back(token)
-        response.set_cookie(
-            HANDLE_COOKIE,
-            entered.handle.reveal(),
-            path=url_for("signing.show", token=token),
-            httponly=True,
-            secure=page.secure_cookies,
-            samesite="Strict",
-        )
-        return response
+        return _enter_pin(page, token)
 
     @door.post("/<token>/code")
     def code(token: str) -> Response:
-        transaction = _found(page, token)
-        if _refused(page, transaction):
-            return _back(token)
-        try:
-            page.enter_code(transaction, _handle(), _field("code"))
-        except (*_SHOW_AGAIN, IncorrectCodeError) as error:
-            return _again(page, token, error, "code")
-        return _back(token)
+        return _enter_code(page, token)
 
     @door.post("/<token>/resend")
     def resend(token: str) -> Response:
-        transaction = _found(page, token)
-        try:
-            page.resend(transaction, _handle(), channel=request.form.get("channel") or None)
-        except _SHOW_AGAIN as error:
-            return _again(page, token, error, "")
-        return _back(token)
+        return _resend(page, token)
 
     return door
 
 
+def _enter_pin(page: SigningPage, token: str) -> Response:
+    transaction = _found(page, token)
+    if _refused(page, transaction):
+        return _back(token)
+    try:
+        entered = page.enter_pin(transaction, _field("pin"))
+    except TransactionEndedError:
+        return _back(token)
+    except SigningServiceError as error:
+        return _again(page, token, error, "pin")
+    response = _back(token)
+    response.set_cookie(
+        HANDLE_COOKIE,
+        entered.handle.reveal(),
+        path=url_for("signing.show", token=token),
+        httponly=True,
+        secure=page.secure_cookies,
+        samesite="Strict",
+    )
+    return response
+
+
+def _enter_code(page: SigningPage, token: str) -> Response:
+    transaction = _found(page, token)
+    if _refused(page, transaction):
+        return _back(token)
+    try:
+        page.enter_code(transaction, _handle(), _field("code"))
+    except (TransactionEndedError, TimestampUnavailableError):
+        # The page itself says how it stands: ended, or signed and awaiting its time-stamp.
+        return _back(token)
+    except SigningServiceError as error:
+        return _again(page, token, error, "code")
+    return _back(token)
+
+
+def _resend(page: SigningPage, token: str) -> Response:
+    transaction = _found(page, token)
+    try:
+        page.resend(transaction, _handle(), channel=request.form.get("channel") or None)
+    except TransactionEndedError:
+        return _back(token)
+    except SigningServiceError as error:
+        return _again(page, token, error, "")
+    return _back(token)
+
+
 def _found(page: SigningPage, token: str) -> Transaction:
-    return page.find.for_page(Secret(token).sha256())
+    """Past its time it looks expired, also before the worker ends it."""
+    found = page.find.for_page(Secret(token).sha256())
+    if found.state in _AWAITING and found.expires_at <= page.clock.now():
+        return replace(found, state=TransactionState.EXPIRED)
+    return found
 
 
 def _refused(page: SigningPage, transaction: Transaction) -> bool:
     if request.form.get("answer") != "refuse":
         return False
-    page.end(transaction, TransactionState.REFUSED)
+    # Ended meanwhile: the page says so.
+    with suppress(TransactionEndedError):
+        page.end(transaction, TransactionState.REFUSED)
     return True
 
 
@@ -135,11 +165,11 @@ def _back(token: str) -> Response:
 
 
 def _again(page: SigningPage, token: str, error: SigningServiceError, field: str) -> Response:
-    """The form once more with what was wrong, or the end of it."""
-    if isinstance(error, (TransactionEndedError, AttributeNotHeldError)):
-        return page.kit.error_page(error)
+    """The page as it stands now, with what was wrong: at the field that can mend it."""
+    log_refusal(error)
     status, texts = page.kit.errors_of(error)
-    errors = {(name or field): text for name, text in texts.items()}
+    mendable = field if isinstance(error, _AT_FIELD) else ""
+    errors = dict.fromkeys((mendable,), next(iter(texts.values())))
     response = _render(page, _found(page, token), token, errors=errors, status=status)
     if isinstance(error, RetryLaterError):
         response.headers["Retry-After"] = str(error.retry_after)
@@ -159,7 +189,8 @@ def _render(
         template = "sign_elsewhere.html"
     else:
         template = _TEMPLATES.get(state, "sign_ended.html")
-    account = page.account_of(transaction)
+    # Before a right PIN nothing may tell whether the phone has an account.
+    account = page.account_of(transaction) if state is not TransactionState.CREATED else None
     locale = page.kit.locale
     return_url = _return_url(transaction)
     if return_url:

@@ -58,6 +58,7 @@ def signing_page(services: Services) -> SigningPage:
         account_of=account_of,
         mask=masked,
         label_of=_labels(services),
+        clock=stores.clock,
         secure_cookies=services.settings.is_production,
     )
 

@@ -30,6 +30,10 @@ def client():
     def page():
         return kit.render("error.html", message="fine", errors={"pin": "<b>wrong</b>"})
 
+    @door.get("/mistake")
+    def mistake():
+        raise ZeroDivisionError
+
     @door.get("/wait")
     def wait():
         raise errors.RateLimitedError(retry_after=7)
@@ -39,7 +43,10 @@ def client():
 
 
 def test_every_error_has_a_page_and_a_text_in_both_languages():
-    assert leaves(errors.SigningServiceError) <= set(PAGES)
+    ours = {
+        kind for kind in leaves(errors.SigningServiceError) if kind.__module__ == errors.__name__
+    }
+    assert ours <= set(PAGES)
     for locale in ("pt", "en"):
         for error in PAGES:
             assert Texts().get(locale).format(page_of(error())[1], seconds=3)
@@ -94,6 +101,13 @@ def test_errors_say_when_to_come_back(client):
     assert answer.status_code == 429
     assert answer.headers["Retry-After"] == "7"
     assert "Wait 7 seconds" in answer.text
+
+
+def test_a_mistake_of_ours_is_a_page_without_its_trace(client):
+    answer = client.get("/door/mistake?lang=en")
+    assert (answer.status_code, answer.mimetype) == (500, "text/html")
+    assert "ZeroDivision" not in answer.text
+    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
 
 
 def test_pages_are_well_formed(client):
