@@ -11,8 +11,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from api.cli.operators import ACTOR
 from api.cli.output import Reporter, reporter
+from api.cli.process import command_services
 from api.settings import Settings
-from api.wiring import Services, open_services
+from api.wiring import Services
 from certs.setup import Role
 from certs.timestamp_verifier import Expected, TokenVerifier, parse_token
 from hsm.transcript import audit_key_of
@@ -203,7 +204,7 @@ def _shown(record: StoredRecord) -> dict[str, object]:
 def _services() -> Services:
     settings = Settings.load()
     require_current(settings.database_url)
-    return open_services(settings)
+    return command_services(settings)
 
 
 def audit_key_der(transcript: Path) -> bytes:

@@ -8,8 +8,8 @@ import click
 from api.backup.make import make_backup
 from api.cli.operators import ACTOR
 from api.cli.output import Reporter, reporter
+from api.cli.process import command_services
 from api.settings import Settings
-from api.wiring import open_services
 
 
 @click.command("backup")
@@ -23,7 +23,7 @@ def command(report: Reporter, *, directory: Path, with_pins: bool) -> None:
     """
     os.umask(0o077)
     made = make_backup(
-        open_services(Settings.load()), directory.absolute(), actor=ACTOR, with_pins=with_pins
+        command_services(Settings.load()), directory.absolute(), actor=ACTOR, with_pins=with_pins
     )
     report.fact(
         path=str(made.path),

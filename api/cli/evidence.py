@@ -6,8 +6,8 @@ import click
 
 from api.cli.operators import ACTOR
 from api.cli.output import Reporter, reporter
+from api.cli.process import command_services
 from api.settings import Settings
-from api.wiring import open_services
 from signer.adapters.signature_check import verifies
 from signer.adapters.store.migrating import require_current
 from signer.audit.evidence import CollectEvidence
@@ -43,7 +43,7 @@ def command(
         raise ConflictError(f"{target} exists. Fix: name a new file with -o")
     settings = Settings.load()
     require_current(settings.database_url)
-    found = CollectEvidence(open_services(settings).stores.audit_log)(transaction, actor=ACTOR)
+    found = CollectEvidence(command_services(settings).stores.audit_log)(transaction, actor=ACTOR)
     target.write_text(found.to_json() + "\n", encoding="utf-8")
     report.fact(path=str(target), records=len(found.records), checkpoint=found.checkpoint.number)
     report.done(

@@ -8,9 +8,9 @@ import click
 from api.backup.restore import restore_backup
 from api.cli.operators import ACTOR
 from api.cli.output import Reporter, reporter
+from api.cli.process import command_services
 from api.cli.serve import only_one
 from api.settings import Settings
-from api.wiring import open_services
 from api.wiring.process_life import compare_with_ceremony
 
 
@@ -26,7 +26,7 @@ def command(report: Reporter, *, directory: Path, sha256: str | None) -> None:
     os.umask(0o077)
     settings = Settings.load()
     with only_one(settings.var / "serve.pid", "a server runs here. Fix: stop it first"):
-        services = open_services(settings)
+        services = command_services(settings)
         done = restore_backup(services, directory, actor=ACTOR, expected_sha256=sha256)
     report.fact(
         made_at=done.manifest.made_at,
