@@ -2,16 +2,95 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, and_, case, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    ScalarSelect,
+    and_,
+    bindparam,
+    case,
+    func,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 
 from signer.adapters.store.audit_chain import AuditChain
 from signer.adapters.store.engine import Database
+from signer.adapters.store.prepared import Prepared, PreparedInsert
 from signer.adapters.store.tables.activation import attempt as attempts
 from signer.domain.activation import Attempt, AttemptHistory, AttemptState, Tried
 from signer.domain.audit import AuditRecord
+from signer.domain.values import from_microseconds
 
 _HOUR = timedelta(hours=1)
+
+_EPOCH = from_microseconds(0)
+
+_INSERT = PreparedInsert(attempts)
+_FAIL_STALE = Prepared(
+    update(attempts)
+    .where(
+        attempts.c.in_flight_key == bindparam("key"),
+        attempts.c.state == literal_column(f"'{AttemptState.OPEN}'"),  # as the index says it
+        attempts.c.opened_at < bindparam("stale"),
+    )
+    .values(state=AttemptState.FAILED.value, closed_at=bindparam("now"))
+)
+_CLOSE = Prepared(
+    update(attempts)
+    .where(attempts.c.id == bindparam("attempt"), attempts.c.state == AttemptState.OPEN.value)
+    .values(state=bindparam("state"), closed_at=bindparam("now"))
+    .returning(attempts.c.id)
+)
+_MINE = and_(attempts.c.subject == bindparam("subject"), attempts.c.kind == bindparam("kind"))
+
+
+def _last_closed(state: AttemptState) -> ScalarSelect[datetime]:
+    newest = select(func.max(attempts.c.closed_at)).where(_MINE, attempts.c.state == state.value)
+    return newest.scalar_subquery()
+
+
+_LAST = Prepared(
+    select(
+        _last_closed(AttemptState.OK).label("ok"),
+        _last_closed(AttemptState.RESET).label("reset"),
+        select(func.count())
+        .where(
+            attempts.c.client_id == bindparam("client"),
+            attempts.c.state == AttemptState.FAILED.value,
+            attempts.c.opened_at > bindparam("hour_ago"),
+        )
+        .scalar_subquery()
+        .label("by_client"),
+    )
+)
+"""What ended counting, and how many failures the client brought."""
+_SINCE_OK = attempts.c.opened_at >= bindparam("last_ok")
+
+
+def _count_if(condition: ColumnElement[bool]) -> ColumnElement[int]:
+    return func.coalesce(func.sum(case((condition, 1), else_=0)), 0)
+
+
+_COUNTS = Prepared(
+    select(
+        _count_if(_SINCE_OK).label("consecutive"),
+        func.max(case((_SINCE_OK, attempts.c.closed_at))).label("last_failure"),
+        _count_if(attempts.c.opened_at >= bindparam("last_reset")).label("windowed"),
+        _count_if(attempts.c.scope == bindparam("scope")).label("scoped"),
+    ).where(
+        _MINE,
+        or_(
+            attempts.c.state == AttemptState.FAILED.value,
+            attempts.c.state == AttemptState.OPEN.value,
+        ),
+        attempts.c.id != bindparam("attempt"),
+    )
+)
+"""Failed and open attempts; successes, however many, are not read."""
 
 
 class SQLAttemptStore:
@@ -28,19 +107,7 @@ class SQLAttemptStore:
         try:
             with self._database.begin() as connection:
                 self._fail_stale(connection, attempt, stale_after)
-                connection.execute(
-                    insert(attempts),
-                    {
-                        "id": attempt.id,
-                        "kind": attempt.kind.value,
-                        "subject": attempt.subject,
-                        "scope": attempt.scope,
-                        "in_flight_key": attempt.in_flight_key,
-                        "client_id": attempt.client,
-                        "state": AttemptState.OPEN.value,
-                        "opened_at": attempt.opened_at,
-                    },
-                )
+                _INSERT.run(connection, _values(attempt) | {"state": AttemptState.OPEN.value})
                 history = _history(connection, attempt, window)
                 self._chain.append(connection, audit)
                 return history
@@ -75,14 +142,11 @@ class SQLAttemptStore:
 
     @staticmethod
     def _fail_stale(connection: Connection, attempt: Attempt, stale_after: timedelta) -> None:
-        connection.execute(
-            update(attempts)
-            .where(
-                attempts.c.in_flight_key == attempt.in_flight_key,
-                attempts.c.state == AttemptState.OPEN.value,
-                attempts.c.opened_at < attempt.opened_at - stale_after,
-            )
-            .values(state=AttemptState.FAILED.value, closed_at=attempt.opened_at)
+        _FAIL_STALE.run(
+            connection,
+            key=attempt.in_flight_key,
+            stale=attempt.opened_at - stale_after,
+            now=attempt.opened_at,
         )
 
 
@@ -90,75 +154,46 @@ def close_attempt(
     connection: Connection, attempt_id: str, state: AttemptState, now: datetime
 ) -> bool:
     """Close within the caller's transaction; False when it is no longer open."""
-    statement = (
-        update(attempts)
-        .where(attempts.c.id == attempt_id, attempts.c.state == AttemptState.OPEN.value)
-        .values(state=state.value, closed_at=now)
-        .returning(attempts.c.id)
-    )
-    return connection.execute(statement).first() is not None
+    return _CLOSE.hits(connection, attempt=attempt_id, state=state.value, now=now)
 
 
 def add_closed(connection: Connection, attempt: Attempt, state: AttemptState) -> None:
     """Insert an already closed row within the caller's transaction."""
-    connection.execute(
-        insert(attempts),
-        {
-            "id": attempt.id,
-            "kind": attempt.kind.value,
-            "subject": attempt.subject,
-            "scope": attempt.scope,
-            "in_flight_key": attempt.in_flight_key,
-            "client_id": attempt.client,
-            "state": state.value,
-            "opened_at": attempt.opened_at,
-            "closed_at": attempt.opened_at,
-        },
+    _INSERT.run(
+        connection, _values(attempt) | {"state": state.value, "closed_at": attempt.opened_at}
     )
 
 
+def _values(attempt: Attempt) -> dict[str, object]:
+    return {
+        "id": attempt.id,
+        "kind": attempt.kind.value,
+        "subject": attempt.subject,
+        "scope": attempt.scope,
+        "in_flight_key": attempt.in_flight_key,
+        "client_id": attempt.client,
+        "opened_at": attempt.opened_at,
+    }
+
+
 def _history(connection: Connection, attempt: Attempt, window: timedelta) -> AttemptHistory:
-    """Two aggregates over indexed rows; the row just opened is left out of both."""
-    mine = and_(attempts.c.subject == attempt.subject, attempts.c.kind == attempt.kind.value)
+    """Two reads over indexed rows; the row just opened is left out of both."""
+    mine = {"subject": attempt.subject, "kind": attempt.kind.value}
     since_window = attempt.opened_at - window
-    resets = select(
-        func.max(
-            case(
-                (
-                    attempts.c.state.in_([AttemptState.OK.value, AttemptState.RESET.value]),
-                    attempts.c.closed_at,
-                )
-            )
-        ).label("ok"),
-        func.max(case((attempts.c.state == AttemptState.RESET.value, attempts.c.closed_at))).label(
-            "reset"
-        ),
-    ).where(mine)
-    last = connection.execute(resets).one()
-    last_ok, last_reset = last.ok or attempt.opened_at - 100 * window, last.reset or since_window
-    counting = attempts.c.state.in_([AttemptState.FAILED.value, AttemptState.OPEN.value])
-    since_ok = and_(counting, attempts.c.opened_at >= last_ok)
-    since_reset = and_(counting, attempts.c.opened_at >= max(since_window, last_reset))
-    in_scope = and_(counting, attempts.c.scope == attempt.scope)
-    counts = connection.execute(
-        select(
-            func.coalesce(func.sum(case((since_ok, 1), else_=0)), 0).label("consecutive"),
-            func.max(case((since_ok, attempts.c.closed_at))).label("last_failure"),
-            func.coalesce(func.sum(case((since_reset, 1), else_=0)), 0).label("windowed"),
-            func.coalesce(func.sum(case((in_scope, 1), else_=0)), 0).label("scoped"),
-        ).where(mine, attempts.c.id != attempt.id)
-    ).one()
-    by_client = connection.execute(
-        select(func.count()).where(
-            attempts.c.client_id == attempt.client,
-            attempts.c.state == AttemptState.FAILED.value,
-            attempts.c.opened_at > attempt.opened_at - _HOUR,
-        )
-    ).scalar_one()
+    last = _LAST.one(connection, **mine, client=attempt.client, hour_ago=attempt.opened_at - _HOUR)
+    last_reset = last.reset or since_window
+    counts = _COUNTS.one(
+        connection,
+        **mine,
+        attempt=attempt.id,
+        scope=attempt.scope,
+        last_ok=max((at for at in (last.ok, last.reset) if at), default=_EPOCH),
+        last_reset=max(since_window, last_reset),
+    )
     return AttemptHistory(
         consecutive_failures=int(counts.consecutive),
         last_failure_at=counts.last_failure,
         failures_in_window=int(counts.windowed),
         failures_in_scope=int(counts.scoped),
-        client_failures_in_hour=int(by_client),
+        client_failures_in_hour=int(last.by_client),
     )

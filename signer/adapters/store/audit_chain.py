@@ -67,5 +67,5 @@ class AuditChain:
             # Two threads may both write this process's first record.
             first = {"id": self.writer_id, "started_at": now, "sequence": 0, "head": GENESIS}
             insert_if_missing(connection, audit_writer, [first])
-            (row,) = _LOCK_HEAD.all(connection, writer=self.writer_id)
+            row = _LOCK_HEAD.one(connection, writer=self.writer_id)
         return row.head, row.sequence

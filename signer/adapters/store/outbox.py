@@ -16,8 +16,8 @@ from sqlalchemy import (
     RowMapping,
     Select,
     and_,
+    bindparam,
     func,
-    insert,
     or_,
     select,
     update,
@@ -25,6 +25,7 @@ from sqlalchemy import (
 
 from signer.adapters.store.audit_chain import AuditChain
 from signer.adapters.store.engine import Database
+from signer.adapters.store.prepared import Prepared, PreparedInsert
 from signer.adapters.store.tables.outbox import outbox
 from signer.domain.audit import AuditRecord
 from signer.domain.outgoing import (
@@ -41,6 +42,17 @@ from signer.ports import Clock
 _QUEUED = outbox.c.state == MessageState.QUEUED.value
 _ERASED: dict[str, Any] = {"body": None, "lease": None}
 
+_ENQUEUE = PreparedInsert(outbox)
+_CANCEL = Prepared(
+    update(outbox)
+    .where(
+        outbox.c.process == bindparam("of"),
+        outbox.c.kind == MessageKind.CODE.value,
+        _QUEUED,
+    )
+    .values(state=MessageState.CANCELLED.value, ended_at=bindparam("now"), **_ERASED)
+)
+
 
 class SQLOutbox:
     """Rows of the table ``outbox``; the body of each is ciphertext when it arrives here."""
@@ -54,19 +66,14 @@ class SQLOutbox:
         """Write in the caller's transaction; a new code cancels unsent codes of its process."""
         if message.kind is MessageKind.CODE:
             self.cancel(connection, message.process)
-        connection.execute(insert(outbox), _values(message))
+        _ENQUEUE.run(connection, _values(message))
 
     def cancel(self, connection: Connection, process: str) -> None:
         """Cancel the codes of ``process`` that are not sent yet, in the caller's transaction.
 
         A worker sending one at this moment finds its lease gone; the code it carries is dead.
         """
-        statement = (
-            update(outbox)
-            .where(outbox.c.process == process, outbox.c.kind == MessageKind.CODE.value, _QUEUED)
-            .values(state=MessageState.CANCELLED.value, ended_at=self._clock.now(), **_ERASED)
-        )
-        connection.execute(statement)
+        _CANCEL.run(connection, of=process, now=self._clock.now())
 
     def put(self, *messages: OutgoingMessage) -> None:
         """Write ``messages`` in a transaction of their own: no other change causes them."""

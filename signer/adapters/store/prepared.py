@@ -12,7 +12,7 @@ from typing import Any, Final, Protocol
 
 from sqlalchemy import Connection, Delete, Dialect, Insert, Select, Table, Update, bindparam, insert
 from sqlalchemy.engine.interfaces import DBAPICursor
-from sqlalchemy.exc import DBAPIError, MultipleResultsFound
+from sqlalchemy.exc import DBAPIError, MultipleResultsFound, NoResultFound
 from sqlalchemy.types import TypeEngine
 
 Processor = Callable[[Any], Any]
@@ -100,6 +100,13 @@ class Prepared:
         if len(found) == _TWO:
             raise MultipleResultsFound
         return compiled.to_row(found[0]) if found else None
+
+    def one(self, connection: Connection, **values: object) -> AnyRow:
+        """The row there must be; raises NoResultFound or MultipleResultsFound."""
+        found = self.one_or_none(connection, **values)
+        if found is None:
+            raise NoResultFound
+        return found
 
     def hits(self, connection: Connection, **values: object) -> bool:
         """Whether a SELECT found, or a conditional change RETURNING something touched, one row."""

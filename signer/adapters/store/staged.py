@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Sequence
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, select, update
 
 from signer.adapters.store.attempts import close_attempt
 from signer.adapters.store.audit_chain import AuditChain
 from signer.adapters.store.engine import Database
+from signer.adapters.store.prepared import Prepared, PreparedInsert
 from signer.adapters.store.rows import attributes_text, slot_of, slot_values
 from signer.adapters.store.tables.accounts import account, credential
 from signer.adapters.store.tables.activation import signing_transaction as transactions
@@ -20,6 +21,69 @@ from signer.domain.transaction import TransactionState
 
 Enqueue = Callable[[Connection, OutgoingMessage], None]
 Cancel = Callable[[Connection, str], None]
+
+_INSERT_SLOTS = PreparedInsert(slots)
+_DELETE_SLOTS = Prepared(delete(slots).where(slots.c.process == bindparam("process")))
+_TAKE = Prepared(
+    delete(slots)
+    .where(
+        slots.c.id == bindparam("slot"),
+        slots.c.process == bindparam("process"),
+        slots.c.client_id == bindparam("client"),
+        slots.c.credential_id == bindparam("credential"),
+        slots.c.account_id == bindparam("signer"),
+        slots.c.epoch == bindparam("epoch"),
+        slots.c.bindings_sha256 == bindparam("bindings_sha256"),
+        slots.c.expires_at > bindparam("now"),
+    )
+    .returning(*slots.c)
+)
+_TO_CLAIMED = Prepared(
+    update(transactions)
+    .where(
+        transactions.c.id == bindparam("transaction"),
+        transactions.c.client_id == bindparam("client"),
+        transactions.c.state == TransactionState.ASKED.value,
+        transactions.c.expires_at > bindparam("now"),
+    )
+    .values(
+        state=TransactionState.CLAIMED.value,
+        claimed_at=bindparam("now"),
+        replay_kcv=bindparam("winner"),
+    )
+    .returning(transactions.c.id)
+)
+_TO_ASKED = Prepared(
+    update(transactions)
+    .where(
+        transactions.c.id == bindparam("transaction"),
+        transactions.c.state == bindparam("expected"),
+        transactions.c.expires_at > bindparam("now"),
+    )
+    .values(
+        state=TransactionState.ASKED.value,
+        handle_sha256=bindparam("handle"),
+        attributes=bindparam("chosen"),
+        epoch=bindparam("account_epoch"),
+        channel=bindparam("by"),
+        codes_sent=transactions.c.codes_sent + bindparam("sent"),
+        code_sent_at=bindparam("now"),
+        code_expires_at=bindparam("code_until"),
+    )
+    .returning(transactions.c.id)
+)
+_ACTIVE = Prepared(
+    select(account.c.id)
+    .join(credential, credential.c.account_id == account.c.id)
+    .where(
+        account.c.id == bindparam("signer"),
+        account.c.epoch == bindparam("epoch"),
+        account.c.state == AccountState.ACTIVE.value,
+        credential.c.id == bindparam("credential"),
+        credential.c.state == CredentialState.ACTIVE.value,
+    )
+    .with_for_update(read=True, of=account)
+)
 
 
 class Rollback(Exception):  # noqa: N818 - control flow inside the store
@@ -49,7 +113,7 @@ class SQLStagedStore:
             with self._database.begin() as connection:
                 _demand_unchanged(connection, asked)
                 self._move(connection, asked, TransactionState.CREATED)
-                connection.execute(insert(slots), [slot_values(slot) for slot in asked.slots])
+                _INSERT_SLOTS.run(connection, *(slot_values(slot) for slot in asked.slots))
                 if asked.message is not None:
                     self._enqueue(connection, asked.message)
                 self._chain.append(connection, audit)
@@ -65,7 +129,7 @@ class SQLStagedStore:
                 demand(connection.execute(gone).first() is not None)
                 _demand_unchanged(connection, asked)
                 self._move(connection, asked, TransactionState.ASKED)
-                connection.execute(insert(slots), [slot_values(slot) for slot in asked.slots])
+                _INSERT_SLOTS.run(connection, *(slot_values(slot) for slot in asked.slots))
                 self._cancel(connection, asked.transaction)
                 if asked.message is not None:
                     self._enqueue(connection, asked.message)
@@ -80,7 +144,7 @@ class SQLStagedStore:
             with self._database.begin() as connection:
                 taken = self._take(connection, claim)
                 demand(close_attempt(connection, claim.attempt, AttemptState.OK, claim.at))
-                connection.execute(delete(slots).where(slots.c.process == claim.transaction))
+                _DELETE_SLOTS.run(connection, process=claim.transaction)
                 self._chain.append(connection, *audit)
         except Rollback:
             return None
@@ -88,64 +152,45 @@ class SQLStagedStore:
 
     def _take(self, connection: Connection, claim: Claim) -> Slot:
         context = claim.slot.context
-        taking = (
-            delete(slots)
-            .where(
-                slots.c.id == claim.slot.id,
-                slots.c.process == claim.transaction,
-                slots.c.client_id == claim.client,
-                slots.c.credential_id == claim.credential,
-                slots.c.account_id == claim.signer,
-                slots.c.epoch == context.epoch,
-                slots.c.bindings_sha256 == claim.bindings_sha256,
-                slots.c.expires_at > claim.at,
-            )
-            .returning(*slots.c)
+        row = _TAKE.one_or_none(
+            connection,
+            slot=claim.slot.id,
+            process=claim.transaction,
+            client=claim.client,
+            credential=claim.credential,
+            signer=claim.signer,
+            epoch=context.epoch,
+            bindings_sha256=claim.bindings_sha256,
+            now=claim.at,
         )
-        row = connection.execute(taking).one_or_none()
         if row is None:
             raise Rollback
         demand_active(connection, claim.signer, claim.account_epoch, claim.credential)
-        moving = (
-            update(transactions)
-            .where(
-                transactions.c.id == claim.transaction,
-                transactions.c.client_id == claim.client,
-                transactions.c.state == TransactionState.ASKED.value,
-                transactions.c.expires_at > claim.at,
-            )
-            .values(
-                state=TransactionState.CLAIMED.value,
-                claimed_at=claim.at,
-                replay_kcv=claim.slot.key_check_value,
-            )
-            .returning(transactions.c.id)
+        moved = _TO_CLAIMED.hits(
+            connection,
+            transaction=claim.transaction,
+            client=claim.client,
+            now=claim.at,
+            winner=claim.slot.key_check_value,
         )
-        demand(connection.execute(moving).first() is not None)
+        demand(moved)
         return slot_of(row)
 
     @staticmethod
     def _move(connection: Connection, asked: Asked, expected: TransactionState) -> None:
-        moving = (
-            update(transactions)
-            .where(
-                transactions.c.id == asked.transaction,
-                transactions.c.state == expected.value,
-                transactions.c.expires_at > asked.at,
-            )
-            .values(
-                state=TransactionState.ASKED.value,
-                handle_sha256=asked.handle_sha256,
-                attributes=attributes_text(asked.attributes),
-                epoch=asked.account_epoch,
-                channel=asked.channel,
-                codes_sent=transactions.c.codes_sent + (1 if asked.message else 0),
-                code_sent_at=asked.at,
-                code_expires_at=asked.code_expires_at,
-            )
-            .returning(transactions.c.id)
+        moved = _TO_ASKED.hits(
+            connection,
+            transaction=asked.transaction,
+            expected=expected.value,
+            now=asked.at,
+            handle=asked.handle_sha256,
+            chosen=attributes_text(asked.attributes),
+            account_epoch=asked.account_epoch,
+            by=asked.channel,
+            sent=1 if asked.message else 0,
+            code_until=asked.code_expires_at,
         )
-        demand(connection.execute(moving).first() is not None)
+        demand(moved)
 
 
 def _demand_unchanged(connection: Connection, asked: Asked) -> None:
@@ -154,16 +199,4 @@ def _demand_unchanged(connection: Connection, asked: Asked) -> None:
 
 def demand_active(connection: Connection, signer: str, epoch: int, credential_id: str) -> None:
     """Lock the account row and check that nothing moved (PostgreSQL; SQLite writes alone)."""
-    found = connection.execute(
-        select(account.c.id)
-        .join(credential, credential.c.account_id == account.c.id)
-        .where(
-            account.c.id == signer,
-            account.c.epoch == epoch,
-            account.c.state == AccountState.ACTIVE.value,
-            credential.c.id == credential_id,
-            credential.c.state == CredentialState.ACTIVE.value,
-        )
-        .with_for_update(read=True, of=account)
-    ).first()
-    demand(found is not None)
+    demand(_ACTIVE.hits(connection, signer=signer, epoch=epoch, credential=credential_id))

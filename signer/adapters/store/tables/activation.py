@@ -47,6 +47,7 @@ signing_transaction = Table(
     Column("callback_url", String(2000), nullable=True),
     # The winning code's KCV moves here, so that a repeated code finds the stored result.
     Column("replay_kcv", LargeBinary(16), nullable=True),
+    Index("ix_signing_transaction_subject", "subject", "code_sent_at"),
 )
 
 signing_item = Table(
@@ -123,7 +124,7 @@ attempt = Table(
     Column("state", String(8), nullable=False),
     Column("opened_at", UTCDateTime, nullable=False),
     Column("closed_at", UTCDateTime, nullable=True),
-    Index("ix_attempt_subject_kind", "subject", "kind", "opened_at"),
+    Index("ix_attempt_subject_kind", "subject", "kind", "state", "closed_at"),
     Index("ix_attempt_client", "client_id", "state", "opened_at"),
     Index("ix_attempt_opened_at", "opened_at"),
 )

@@ -59,7 +59,7 @@ def upgrade() -> None:
     )
     op.create_index('ix_attempt_client', 'attempt', ['client_id', 'state', 'opened_at'], unique=False)
     op.create_index('ix_attempt_opened_at', 'attempt', ['opened_at'], unique=False)
-    op.create_index('ix_attempt_subject_kind', 'attempt', ['subject', 'kind', 'opened_at'], unique=False)
+    op.create_index('ix_attempt_subject_kind', 'attempt', ['subject', 'kind', 'state', 'closed_at'], unique=False)
     op.create_index('uq_attempt_in_flight', 'attempt', ['in_flight_key'], unique=True, sqlite_where=sa.text("state = 'open'"), postgresql_where=sa.text("state = 'open'"))
     op.create_table('attribute_provider',
     sa.Column('id', sa.String(length=64), nullable=False),
@@ -278,6 +278,7 @@ def upgrade() -> None:
     op.create_index(op.f('ix_signing_transaction_expires_at'), 'signing_transaction', ['expires_at'], unique=False)
     op.create_index(op.f('ix_signing_transaction_handle_sha256'), 'signing_transaction', ['handle_sha256'], unique=False)
     op.create_index(op.f('ix_signing_transaction_state'), 'signing_transaction', ['state'], unique=False)
+    op.create_index('ix_signing_transaction_subject', 'signing_transaction', ['subject', 'code_sent_at'], unique=False)
     op.create_table('slot',
     sa.Column('id', sa.String(length=36), nullable=False),
     sa.Column('stage', sa.String(length=24), nullable=False),
@@ -454,6 +455,7 @@ def downgrade() -> None:
     op.drop_index(op.f('ix_slot_credential_id'), table_name='slot')
     op.drop_index(op.f('ix_slot_account_id'), table_name='slot')
     op.drop_table('slot')
+    op.drop_index('ix_signing_transaction_subject', table_name='signing_transaction')
     op.drop_index(op.f('ix_signing_transaction_state'), table_name='signing_transaction')
     op.drop_index(op.f('ix_signing_transaction_handle_sha256'), table_name='signing_transaction')
     op.drop_index(op.f('ix_signing_transaction_expires_at'), table_name='signing_transaction')
