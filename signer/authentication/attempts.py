@@ -193,7 +193,12 @@ class Attempts:
             actor=opened.attempt.client,
             subject=opened.attempt.subject,
             transaction=opened.transaction,
-            facts={"attempt": opened.attempt.id, "kind": opened.attempt.kind.value},
+            facts={
+                "attempt": opened.attempt.id,
+                "kind": opened.attempt.kind.value,
+                # Apps and passkeys never end here: the claim of their slot records them.
+                **({"factor": "code"} if opened.attempt.kind is AttemptKind.CODE else {}),
+            },
         )
         return self._store.close(opened.attempt.id, state, self._clock.now(), audit=record)
 

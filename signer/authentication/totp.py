@@ -159,5 +159,5 @@ def _record(signer: SignerId, change: str) -> AuditRecord:
         event=AuditEvent.ACCOUNT_CHANGED,
         actor="citizen",
         subject=signer,
-        facts={"change": change},
+        facts={"changed": change},
     )

@@ -57,6 +57,7 @@ class AuditEvent(StrEnum):
     SIGNATURE_INTENDED = "signature.intended"
     SIGNATURE_MADE = "signature.made"
     SIGNATURE_RELEASED = "signature.released"
+    ATTRIBUTE_BODY_CHANGED = "attribute.body_changed"
     ATTRIBUTE_IMPORTED = "attribute.imported"
     ATTRIBUTE_WITHDRAWN = "attribute.withdrawn"
     ATTRIBUTE_ASKED = "attribute.asked"

@@ -87,6 +87,7 @@ REQUIRED_FACTS: Final[Mapping[AuditEvent, tuple[str, ...]]] = MappingProxyType(
             "attribute_providers",
         ),
         _E.SIGNATURE_RELEASED: ("results",),
+        _E.ATTRIBUTE_BODY_CHANGED: ("changed",),
         _E.ATTRIBUTE_IMPORTED: ("provider", "attributes"),
         _E.ATTRIBUTE_WITHDRAWN: ("provider", "attribute"),
         _E.ATTRIBUTE_ASKED: ("provider",),

@@ -157,7 +157,7 @@ class RotateSecret:
         secret = _new_secret(self.random_bytes)
         now = self.clock.now()
         facts: dict[str, str | int] = {
-            "change": "secret",
+            "changed": "secret",
             "overlap_seconds": int(overlap.total_seconds()),
         }
         audit = _record(AuditEvent.CLIENT_CHANGED, client_id, actor, facts)
@@ -179,7 +179,7 @@ class SuspendClient:
         """Give the number of transactions ended; ``reason`` is one word, e.g. ``compromised``."""
         if not _REASON.fullmatch(reason):
             raise InvalidRequestError("one word of a-z 0-9 _ -, at most 40", field="reason")
-        facts = {"change": "suspended", "reason": reason}
+        facts = {"changed": "suspended", "reason": reason}
         audit = _record(AuditEvent.CLIENT_CHANGED, client_id, actor, facts)
         ended = self.store.suspend(client_id, at=self.clock.now(), audit=audit)
         if ended is None:
@@ -195,7 +195,7 @@ class ResumeClient:
 
     def __call__(self, client_id: ClientId, *, actor: str) -> None:
         """Raises NotFoundError, or ConflictError when it is not suspended."""
-        audit = _record(AuditEvent.CLIENT_CHANGED, client_id, actor, {"change": "resumed"})
+        audit = _record(AuditEvent.CLIENT_CHANGED, client_id, actor, {"changed": "resumed"})
         if not self.store.resume(client_id, audit=audit):
             if self.store.find(client_id) is None:
                 raise NotFoundError(f"there is no client {client_id}")
@@ -218,7 +218,7 @@ class ChangeClient:
             webhook_url=before.webhook_url,
             webhook_secret_protected=before.webhook_secret_protected,
         )
-        facts: dict[str, str | int] = {"change": "rights", **_described(kept)}
+        facts: dict[str, str | int] = {"changed": "rights", **_described(kept)}
         audit = _record(AuditEvent.CLIENT_CHANGED, before.id, actor, facts)
         if not self.store.change(before, kept, audit=audit):
             raise ConflictError(f"client {before.id} was changed meanwhile")

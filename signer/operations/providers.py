@@ -132,19 +132,19 @@ class SetUpProvider:
 
     def create(self, provider: Provider, *, actor: str) -> None:
         """Raises ConflictError when the id is taken."""
-        audit = _configured(provider.id, actor, change="provider_created")
+        audit = _configured(provider.id, actor, changed="created")
         if not self.store.add_provider(provider, at=self.clock.now(), audit=audit):
             raise ConflictError(f"professional body {provider.id} exists already")
 
     def define_role(self, role: ProviderRole, *, actor: str) -> None:
         """Add a role, or change its labels; raises NotFoundError."""
-        audit = _configured(role.provider, actor, change="role_defined", role=role.id)
+        audit = _configured(role.provider, actor, changed="role", role=role.id)
         if not self.store.define_role(role, audit=audit):
             raise NotFoundError("there is no such professional body")
 
     def set_state(self, provider: str, state: ProviderState, *, actor: str) -> None:
         """A suspended body's attributes stop at the next activation; raises NotFoundError."""
-        audit = _configured(provider, actor, change=f"provider_{state.value}")
+        audit = _configured(provider, actor, changed=state.value)
         if not self.store.set_provider_state(provider, state, audit=audit):
             raise NotFoundError("there is no such professional body")
 
@@ -267,10 +267,10 @@ def _demand_provider(store: AttributeStore, provider: str) -> None:
 
 def _configured(provider: str, actor: str, **facts: str) -> AuditRecord:
     return AuditRecord(
-        event=AuditEvent.CONFIGURATION_CHANGED,
+        event=AuditEvent.ATTRIBUTE_BODY_CHANGED,
         actor=actor,
         subject=provider[:64],
-        facts={"area": "attributes", **facts},
+        facts=dict(facts),
     )
 
 

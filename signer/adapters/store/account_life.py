@@ -71,6 +71,7 @@ class SQLAccountLife:
 
         Phone and identity are free for another account.
         """
+        gone: list[AuditRecord] = []
 
         def work(connection: Connection) -> bool:
             values = {
@@ -90,13 +91,13 @@ class SQLAccountLife:
                 .values(destroyed_at=change.at)
             )
             connection.execute(destroyed)
-            destroy_blobs(connection, account.id, RevocationReason.CESSATION_OF_OPERATION)
+            gone[:] = destroy_blobs(connection, account.id, RevocationReason.CESSATION_OF_OPERATION)
             connection.execute(delete(slots).where(slots.c.account_id == account.id))
             kill_links(connection, account.id)
             self._end_pending(connection, account.id, change)
             return True
 
-        return self._changing(work, change)
+        return self._changing(work, change, gone)
 
     def change_phone(self, account: Account, phone: str, link: Link, change: AccountChange) -> bool:
         """Another phone, not confirmed yet; raises DuplicatePhoneError."""
@@ -131,9 +132,15 @@ class SQLAccountLife:
                 self._chain.append(connection, refused)
             raise duplicate from error
 
-    def _changing(self, work: Callable[[Connection], bool], change: AccountChange) -> bool:
+    def _changing(
+        self,
+        work: Callable[[Connection], bool],
+        change: AccountChange,
+        also: Sequence[AuditRecord] = (),
+    ) -> bool:
         """Run ``work``; again when PostgreSQL chose it as the victim of a deadlock.
 
+        ``work`` may fill ``also`` with records of what it did.
         Claims of slots lock slot, then account; a change locks them the other way round.
         """
         for attempt in range(_ATTEMPTS):
@@ -142,7 +149,7 @@ class SQLAccountLife:
                     if not work(connection):
                         return False
                     self._queue.put(connection, change.outgoing)
-                    self._chain.append(connection, *change.audit)
+                    self._chain.append(connection, *also, *change.audit)
             except StoreUnavailableError as error:
                 if attempt == _ATTEMPTS - 1 or not _is_deadlock(error):
                     raise

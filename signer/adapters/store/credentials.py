@@ -14,7 +14,7 @@ from signer.adapters.store.tables.accounts import credential as credentials
 from signer.adapters.store.tables.activation import slot as slots
 from signer.domain.account import AccountState
 from signer.domain.activation import SealedKey, Slot
-from signer.domain.audit import AuditRecord
+from signer.domain.audit import AuditEvent, AuditRecord
 from signer.domain.bindings import Stage
 from signer.domain.certificate import RevocationReason
 from signer.domain.credential import Credential, CredentialState
@@ -127,10 +127,10 @@ class SQLCredentialStore:
         with self._database.begin() as connection:
             if not _advance(connection, signer, expected_epoch, values):
                 return False
-            _destroy_keys(connection, signer)
+            destroyed = _destroy_keys(connection, signer)
             connection.execute(insert(credentials), [_credential_values(key) for key in keys])
             connection.execute(insert(slots), [slot_values(key.slot) for key in keys])
-            self._chain.append(connection, *audit)
+            self._chain.append(connection, *destroyed, *audit)
         return True
 
     def reseal(
@@ -196,14 +196,19 @@ def _advance(
     return connection.execute(advancing).first() is not None
 
 
-def _destroy_keys(connection: Connection, signer: SignerId) -> None:
+def _destroy_keys(connection: Connection, signer: SignerId) -> tuple[AuditRecord, ...]:
     connection.execute(delete(slots).where(slots.c.account_id == signer))
-    destroy_blobs(connection, signer, RevocationReason.SUPERSEDED)
+    return destroy_blobs(connection, signer, RevocationReason.SUPERSEDED)
 
 
-def destroy_blobs(connection: Connection, signer: SignerId, reason: RevocationReason) -> None:
-    """Destroy all keys of an account; certificates issued for them are due to be revoked."""
-    connection.execute(
+def destroy_blobs(
+    connection: Connection, signer: SignerId, reason: RevocationReason
+) -> tuple[AuditRecord, ...]:
+    """Destroy all keys of an account; certificates issued for them are due to be revoked.
+
+    Gives a record for each key, which the caller appends.
+    """
+    destroyed = connection.scalars(
         update(credentials)
         .where(credentials.c.account_id == signer, credentials.c.blob.is_not(None))
         .values(
@@ -211,6 +216,16 @@ def destroy_blobs(connection: Connection, signer: SignerId, reason: RevocationRe
             state=CredentialState.DESTROYED.value,
             due_status=case((credentials.c.chain != chain_text(()), f"revoked:{reason}")),
         )
+        .returning(credentials.c.id)
+    ).all()
+    return tuple(
+        AuditRecord(
+            event=AuditEvent.KEY_DESTROYED,
+            actor="service",
+            subject=signer,
+            facts={"credential": credential, "reason": reason.value},
+        )
+        for credential in sorted(destroyed)
     )
 
 

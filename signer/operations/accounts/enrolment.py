@@ -105,8 +105,10 @@ class EnrolCitizen:
         self.codes.spend(self.codes.check(seen.account, PHONE, code))
         session = Secret(secrets.token_urlsafe(32))
         account, link, now = seen.account, seen.link, self.clock.now()
-        opened = _record(AuditEvent.LINK_USED, account, step="phone", link=link.id)
-        confirmed = _record(AuditEvent.ACCOUNT_CHANGED, account, change="phone-confirmed")
+        opened = _record(
+            AuditEvent.LINK_USED, account, step="phone", purpose=link.kind.value, link=link.id
+        )
+        confirmed = _record(AuditEvent.ACCOUNT_CHANGED, account, changed="phone-confirmed")
         if not self.links.bind(link.id, session.sha256(), now, audit=opened):
             raise NotFoundError("this link has ended")
         if not self.accounts.confirm_phone(account, audit=confirmed):
@@ -174,7 +176,9 @@ class EnrolCitizen:
         return Step.DONE
 
     def _use(self, link: Link, account: Account) -> None:
-        record = _record(AuditEvent.LINK_USED, account, step="used", link=link.id)
+        record = _record(
+            AuditEvent.LINK_USED, account, step="used", purpose=link.kind.value, link=link.id
+        )
         self.links.use(link.id, self.clock.now(), audit=record)
 
     def _identified_anew(self, account: Account) -> None:
@@ -189,7 +193,7 @@ class EnrolCitizen:
                 client=PAGES,
                 opened_at=now,
             )
-            record = _record(AuditEvent.ACCOUNT_CHANGED, account, change=f"{kind}-reset")
+            record = _record(AuditEvent.ACCOUNT_CHANGED, account, changed=f"{kind}-reset")
             self.attempts.reset(attempt, AttemptState.RESET, audit=record)
         told = (Notice.SIGNATURE_PIN_CHANGED, Notice.AUTHENTICATION_PIN_CHANGED)
         self.outbox.put(*(self.messages.notice(account, what) for what in told))

@@ -113,6 +113,7 @@ class TellAuthority:
                 continue
             record = AuditRecord(
                 event=AuditEvent.CERTIFICATE_STATUS_CHANGED,
+                outcome="told",
                 actor="service",
                 subject=one.signer,
                 facts={"credential": one.credential, "status": one.status, "reason": one.reason},

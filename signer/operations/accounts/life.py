@@ -137,7 +137,7 @@ class ChangeAccount:
             event=AuditEvent.ACCOUNT_CHANGED,
             actor=actor,
             subject=account.id,
-            facts={"change": what, **facts},
+            facts={"changed": what, **facts},
         )
 
 

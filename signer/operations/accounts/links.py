@@ -67,5 +67,5 @@ def link_issued(link: Link, officer: str) -> AuditRecord:
         event=AuditEvent.LINK_ISSUED,
         actor=officer,
         subject=link.account,
-        facts={"link": link.id, "kind": link.kind.value},
+        facts={"link": link.id, "purpose": link.kind.value},
     )

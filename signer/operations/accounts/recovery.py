@@ -63,7 +63,7 @@ class ForgottenSignaturePIN:
             event=AuditEvent.ACCOUNT_CHANGED,
             actor="citizen",
             subject=account.id,
-            facts={"change": "recovery-requested", "ready_at": ready.isoformat()},
+            facts={"changed": "recovery-requested", "ready_at": ready.isoformat()},
         )
         if not self.accounts.request_recovery(
             account,
@@ -128,6 +128,6 @@ class ForgottenSignaturePIN:
             event=AuditEvent.ACCOUNT_CHANGED,
             actor="citizen",
             subject=account.id,
-            facts={"change": "signature-pin-replaced"},
+            facts={"changed": "signature-pin-replaced"},
         )
         self.attempts.reset(attempt, AttemptState.OK, audit=record)
