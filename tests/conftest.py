@@ -24,5 +24,6 @@ pytest_plugins = [
     "tests.fixtures.vault",
     "tests.fixtures.channels",
     "tests.fixtures.service",
+    "tests.fixtures.chromium",
     "tests.fixtures.installations",
 ]

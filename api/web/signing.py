@@ -201,6 +201,7 @@ def _render(
         status=status,
         errors=errors,
         token=token,
+        here=url_for("signing.show", token=token),
         transaction=transaction,
         phone=page.mask(account.phone) if account else "",
         channels=[name for name in (account.channels if account else ()) if name != "totp"],
