@@ -122,9 +122,15 @@ def test_a_forged_log_is_an_audit_fault(installation):
         worker.terminate()
         worker.wait(20)
     assert findings(installation)["audit"]["verdict"] == "ok"
-    installation.python(
-        "import os, sqlite3; c = sqlite3.connect(os.environ['CHANCELA_VAR'] + '/chancela.db');"
-        'c.execute("UPDATE audit_record SET hash = zeroblob(32) WHERE log_index = 0"); c.commit()'
-    )
-    assert findings(installation, code=1)["audit"]["verdict"] == "fault"
+    forge(installation, "UPDATE audit_record SET hash = zeroblob(32) WHERE log_index = 0")
     assert installation.ask("audit", "verify", "--live", code=1)["intact"] is False
+    forge(installation, "UPDATE audit_checkpoint SET root = zeroblob(32)")
+    assert findings(installation, code=1)["audit"]["verdict"] == "fault"
+
+
+def forge(installation, statement: str) -> None:
+    installation.python(
+        "import os, sqlite3, sys; c = sqlite3.connect(os.environ['CHANCELA_VAR'] + '/chancela.db');"
+        "c.execute(sys.stdin.read()); c.commit(); c.close()",
+        stdin=statement,
+    )
