@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 from cryptography import x509
@@ -214,12 +215,18 @@ class LocalCertificateAuthority:
 
     def _own(self, certificate_der: bytes) -> x509.Certificate | None:
         """The certificate if this CA signed it; a forged one with a known serial is not ours."""
-        try:
-            certificate = x509.load_der_x509_certificate(certificate_der)
-            certificate.verify_directly_issued_by(self._authority.certificate)
-        except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
-            return None
-        return certificate
+        return _issued_by(self._authority.certificate, certificate_der)
+
+
+@lru_cache(maxsize=4096)
+def _issued_by(issuer: x509.Certificate, certificate_der: bytes) -> x509.Certificate | None:
+    """Remembered, because the same bytes stay signed; status and validity are asked each time."""
+    try:
+        certificate = x509.load_der_x509_certificate(certificate_der)
+        certificate.verify_directly_issued_by(issuer)
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+        return None
+    return certificate
 
 
 def _proven_key(csr_der: bytes, credential: Credential) -> object:

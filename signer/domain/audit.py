@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum, unique
+from typing import Final
 
 Fact = str | int | bool | None | tuple[str, ...]
 
@@ -93,20 +94,30 @@ def canonical_json(value: Mapping[str, object]) -> str:
 
     Floats are refused (TypeError): no record needs one, and their JCS form is the hard part.
     """
-    return json.dumps(_jcs_ready(value), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return _ENCODER.encode(_jcs_ready(value))
+
+
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
 def _jcs_ready(value: object) -> object:
+    if type(value) is str:
+        return value
     if isinstance(value, Mapping):
-        # RFC 8785, 3.2.3: property names sort by UTF-16 code units.
-        ordered = sorted(value.items(), key=lambda pair: str(pair[0]).encode("utf-16-be"))
-        return {str(name): _jcs_ready(member) for name, member in ordered}
+        names = {str(name): name for name in value}
+        # RFC 8785, 3.2.3: property names sort by UTF-16 code units; in ASCII that is their order.
+        ordered = sorted(names, key=None if "".join(names).isascii() else _utf16)
+        return {name: _jcs_ready(value[names[name]]) for name in ordered}
     if isinstance(value, tuple | list):
         return [_jcs_ready(member) for member in value]
     if value is None or isinstance(value, str | bool | int):
         return value
     msg = f"{type(value).__name__} has no canonical form here"
     raise TypeError(msg)
+
+
+def _utf16(name: str) -> bytes:
+    return name.encode("utf-16-be")
 
 
 def record_body(record: AuditRecord, *, writer: str, sequence: int, at: datetime) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, Select, bindparam, delete, select, update
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, delete, func, select, update
 
 from signer.adapters.store.audit_chain import AuditChain
 from signer.adapters.store.engine import Database
@@ -39,7 +39,7 @@ _ITEMS = Prepared(
 )
 _SLOTS = Prepared(select(slots).where(slots.c.process == bindparam("process")))
 _CODES_SENT = Prepared(
-    select(transactions.c.codes_sent).where(
+    select(func.coalesce(func.sum(transactions.c.codes_sent), 0).label("codes")).where(
         transactions.c.subject == bindparam("subject"),
         transactions.c.code_sent_at > bindparam("since"),
     )
@@ -112,9 +112,7 @@ class SQLTransactionStore:
     def codes_sent_since(self, subject: str, since: datetime) -> int:
         """How many codes went to this person since (resend limits are per person)."""
         with self._database.look() as connection:
-            return sum(
-                row.codes_sent for row in _CODES_SENT.all(connection, subject=subject, since=since)
-            )
+            return int(_CODES_SENT.one(connection, subject=subject, since=since).codes)
 
     def end(
         self,
