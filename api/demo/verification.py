@@ -86,7 +86,7 @@ def _by_openssl(openssl: str, demo: Demo, samples: Samples, content: bytes) -> l
 
 def _run(judge: str, command: list[str]) -> Verdict:
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - fixed words
-    lines = (done.stderr.strip() or done.stdout.strip()).splitlines()
+    lines = f"{done.stderr}\n{done.stdout}".strip().splitlines()
     return Verdict(judge, right=done.returncode == 0, text=lines[-1] if lines else "")
 
 
