@@ -88,6 +88,15 @@ def test_waiting_never_takes_the_threads_that_sign(service, newcomer):
     threads[0].join()
 
 
+def test_who_waited_leaves_the_place_to_the_next(service, newcomer):
+    one = service.variant(web_threads=2).api("native")
+    started = one.started(newcomer)
+    begun = time.monotonic()
+    for _ in range(3):
+        one.call("GET", f"/signatures/{started['id']}?wait=1")
+    assert time.monotonic() - begun >= 3
+
+
 @pytest.mark.parametrize("query", ["wait=-1", "wait=61", "wait=x", "waits=1", "wait=1.5"])
 def test_a_bad_query_is_named(native, newcomer, query):
     started = native.started(newcomer)
