@@ -11,7 +11,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from pathlib import Path
 from typing import Final, Self
@@ -28,7 +28,7 @@ from signer.adapters.store.tables.outbox import outbox
 from signer.domain.client import Client, ClientLimits, ClientPolicy, Role
 from signer.domain.errors import ConfigurationError, UnavailableError
 from signer.domain.outgoing import MessageKind, OutgoingMessage
-from signer.domain.values import DEFAULT_TENANT, ClientId, Secret, SignerId
+from signer.domain.values import DEFAULT_TENANT, ClientId, KeyAlgorithm, Secret, SignerId
 from signer.operations.accounts import Registration
 from signer.operations.clients import RegisterClient
 from signer.operations.outgoing import PURPOSE
@@ -118,9 +118,12 @@ class TemporaryInstallation:
         """A client that may carry PINs."""
         return NativeClient(self.settings.base_url, CLIENT, self.client_secret)
 
-    def enrol(self) -> BenchCitizen:
+    def enrol(
+        self, *, algorithms: tuple[KeyAlgorithm, ...] = (KeyAlgorithm.RSA_3072, KeyAlgorithm.P_256)
+    ) -> BenchCitizen:
         """Register and enrol a citizen through the product's own operations."""
         accounts, number = self.services.accounts, 10_000_000 + self._enrolled
+        enrol = replace(accounts.enrol, rules=replace(accounts.rules, algorithms=algorithms))
         self._enrolled += 1
         registered = accounts.register(
             Registration(
@@ -136,16 +139,14 @@ class TemporaryInstallation:
             officer="bench",
         )
         token = Secret(registered.link.reveal().rpartition("/")[2])
-        link = accounts.enrol.open(token)
-        accounts.enrol.send_code(accounts.enrol.look(link.id, None))
+        link = enrol.open(token)
+        enrol.send_code(enrol.look(link.id, None))
         code = self.newest_code(subject=registered.account.id)
-        session = accounts.enrol.confirm_phone(accounts.enrol.look(link.id, None), code)
-        accounts.enrol.accept_terms(
-            accounts.enrol.look(link.id, session), accounts.rules.terms_version
-        )
+        session = enrol.confirm_phone(enrol.look(link.id, None), code)
+        enrol.accept_terms(enrol.look(link.id, session), accounts.rules.terms_version)
         pin = Secret(_drawn_pin())
-        accounts.enrol.set_pins(
-            accounts.enrol.look(link.id, session),
+        enrol.set_pins(
+            enrol.look(link.id, session),
             authentication=Secret(_drawn_pin()),
             signature=pin,
         )
@@ -218,7 +219,7 @@ class TemporaryInstallation:
             if answer.status_code == HTTPStatus.OK:
                 return
             time.sleep(0.1)
-        words = (self.settings.var / "server.log").read_text()[-500:]
+        words = (self.settings.var / "server.log").read_text()[-2000:]
         raise ConfigurationError(f"the server did not start: {words}")
 
 
