@@ -33,6 +33,9 @@ class Callers:
     def __init__(self):
         self.roles = {Role.OFFICER}
 
+    def guard(self, door, role):
+        door.before_request(lambda: self.client(role) and None)
+
     def client(self, role):
         if not self.roles:
             raise ClientAuthenticationError
