@@ -110,11 +110,3 @@ def test_a_lost_connection_is_unavailability_and_leaves_the_pool(postgres_databa
         lose()
     with postgres_database.look() as connection:
         assert OF_STATE.all(connection, state="open") == []
-
-
-def test_a_busy_sqlite_is_unavailability(sqlite_database):
-    with sqlite_database.writer.connect() as holder, holder.begin():
-        with sqlite_database.writer.connect() as waiting:
-            waiting.connection.dbapi_connection.execute("PRAGMA busy_timeout=1")
-        with pytest.raises(StoreUnavailableError), sqlite_database.begin():
-            pytest.fail("two writers")

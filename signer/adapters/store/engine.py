@@ -1,7 +1,8 @@
 """Engines that behave alike on SQLite and PostgreSQL, and the one error translation."""
 
 import sqlite3
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -20,6 +21,7 @@ from signer.adapters.store.prepared import as_sqlalchemy_error
 from signer.domain.errors import StoreUnavailableError
 
 SQLITE_TIMEOUT_SECONDS = 10
+SQLITE_PAUSE_MILLISECONDS = 1
 POOL_SIZE = 4
 POOL_TIMEOUT_SECONDS = 10
 POSTGRESQL_OPTIONS = {
@@ -93,7 +95,7 @@ def open_database(url: str) -> Database:
     """
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
-        return Database(_sqlite(url, "BEGIN IMMEDIATE"), _sqlite(url, "BEGIN", "query_only=ON"))
+        return Database(_sqlite_writer(url), _sqlite_reader(url))
     if parsed.drivername == "postgresql":
         parsed = parsed.set(drivername="postgresql+psycopg")
     options = " ".join(f"-c {name}={value}" for name, value in POSTGRESQL_OPTIONS.items())
@@ -110,7 +112,32 @@ def open_database(url: str) -> Database:
     return Database(engine, reader)
 
 
-def _sqlite(url: str, begin: str, *pragmas: str) -> Engine:
+def _sqlite_writer(url: str) -> Engine:
+    """One connection a process: its threads queue for it and are woken, first come first served.
+
+    Between processes SQLite's own wait sleeps up to 100 ms at a time and lets newcomers pass, which
+    made the slowest signatures; ours asks again every millisecond or two.
+    """
+    engine = create_engine(
+        url,
+        connect_args={"timeout": SQLITE_TIMEOUT_SECONDS, "check_same_thread": False},
+        pool_size=1,
+        max_overflow=0,
+        pool_timeout=POOL_TIMEOUT_SECONDS,
+    )
+    # The last pragma, because switching to WAL may have to wait.
+    event.listen(engine, "connect", _configured(f"busy_timeout={SQLITE_PAUSE_MILLISECONDS}"))
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        deadline = time.monotonic() + SQLITE_TIMEOUT_SECONDS
+        while not _begun(connection, "BEGIN IMMEDIATE", patient=time.monotonic() < deadline):
+            time.sleep(SQLITE_PAUSE_MILLISECONDS / 1000)
+
+    return engine
+
+
+def _sqlite_reader(url: str) -> Engine:
     engine = create_engine(
         url,
         connect_args={"timeout": SQLITE_TIMEOUT_SECONDS, "check_same_thread": False},
@@ -118,9 +145,17 @@ def _sqlite(url: str, begin: str, *pragmas: str) -> Engine:
         max_overflow=16,
         pool_timeout=POOL_TIMEOUT_SECONDS,
     )
+    event.listen(engine, "connect", _configured("query_only=ON"))
 
-    @event.listens_for(engine, "connect")
-    def _configure(connection: sqlite3.Connection, _record: object) -> None:
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        _begun(connection, "BEGIN", patient=False)
+
+    return engine
+
+
+def _configured(*pragmas: str) -> Callable[[sqlite3.Connection, object], None]:
+    def configure(connection: sqlite3.Connection, _record: object) -> None:
         connection.isolation_level = None
         for pragma in (
             "journal_mode=WAL",
@@ -132,12 +167,15 @@ def _sqlite(url: str, begin: str, *pragmas: str) -> Engine:
         ):
             connection.execute(f"PRAGMA {pragma}").fetchall()
 
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        # Straight to the driver: a cursor of SQLAlchemy's costs more than the statement.
-        try:
-            connection.connection.cursor().execute(begin).close()
-        except sqlite3.Error as error:
-            raise as_sqlalchemy_error(connection, begin, error) from error
+    return configure
 
-    return engine
+
+def _begun(connection: Connection, begin: str, *, patient: bool) -> bool:
+    """Begin, straight on the driver; False when another process writes and we can wait."""
+    try:
+        connection.connection.cursor().execute(begin).close()
+    except sqlite3.Error as error:
+        if patient and error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
+            return False
+        raise as_sqlalchemy_error(connection, begin, error) from error
+    return True
