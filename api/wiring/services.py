@@ -38,7 +38,7 @@ from signer.texts import Texts
 
 LOOKUPS_PER_HOUR = 100
 """Distinct phones one client may look up (certificates) in an hour."""
-ADDRESS_RATE = 6000
+ADDRESS_RATE = 60_000
 """Requests a minute of one address: relying parties call from few."""
 
 
