@@ -11,7 +11,7 @@ from api.logging_setup import configure_logging
 from api.settings import Settings
 
 
-@click.command()
+@click.command("demo")
 @click.option("--once", is_flag=True, help="Exit after signing and verifying; for scripts.")
 @reporter
 def command(report: Reporter, *, once: bool) -> None:

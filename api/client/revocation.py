@@ -11,8 +11,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 from cryptography.x509.oid import AuthorityInformationAccessOID
 
-from api.settings.rules import is_loopback
 from signer.adapters.http import HTTPCaller, HTTPCallError
+from signer.domain.client import is_loopback
 from signer.validation import RevocationData
 
 _MAX_BYTES: Final = 8 * 1024 * 1024
@@ -61,7 +61,7 @@ class AskedRevocation:
         caller = HTTPCaller(
             timeout_seconds=self.timeout_seconds,
             max_bytes=_MAX_BYTES,
-            public_only=not is_loopback(url),
+            public_only=not is_loopback(urlsplit(url).hostname or ""),
         )
         headers = {"Content-Type": "application/ocsp-request"} if content else {}
         try:

@@ -147,13 +147,14 @@ def check_url(url: str, field_name: str) -> None:
         _ = parts.port
     except ValueError as error:
         raise InvalidRequestError(msg, field=field_name) from error
-    plain = parts.scheme == "http" and host is not None and _is_loopback(host)
+    plain = parts.scheme == "http" and host is not None and is_loopback(host)
     clean = "@" not in parts.netloc and "#" not in url and "\\" not in url
     if not host or not (parts.scheme == "https" or plain) or not clean:
         raise InvalidRequestError(msg, field=field_name)
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Tell whether a host name or address is this machine."""
     if host == "localhost":
         return True
     try:
