@@ -63,7 +63,7 @@ def world(account_world) -> AccountWorld:
 def app(world) -> Flask:
     kit = PageKit(world.texts, demo=False, secure_cookies=False)
     app = Flask(__name__)
-    kit.install(app, secret_key="a key of this test, long enough")
+    kit.install(app, secret_key="a key of this test, long enough")  # pragma: allowlist secret
     apps = TOTPAuthenticator(
         world.vault, SQLTOTPStore(world.database, world.chain), world.clock, issuer="Chancela"
     )

@@ -43,6 +43,8 @@ from tests.fixtures.service import (
 NEW_SIGNATURE_PIN, NEWEST_SIGNATURE_PIN, NEW_AUTHENTICATION_PIN = "640917", "285731", "917346"
 ROLE_DEMANDED = {"required_attributes": [{"provider": BODY, "role": ROLE}]}
 
+WRONG = "wrong-secret"  # pragma: allowlist secret
+
 
 @dataclass
 class Day:
@@ -115,9 +117,7 @@ def _refusals(day: Day, citizen: Citizen) -> None:
     browser.open(refused["authorisation_url"])
     browser.submit(browser.path + "/pin", answer="refuse")
     assert service.transaction(refused["id"]).state.value == "refused", browser.page
-    assert (
-        replace(native, client_secret="wrong-secret").call("GET", "/providers").status_code == 401
-    )
+    assert replace(native, client_secret=WRONG).call("GET", "/providers").status_code == 401
     assert portal.call("GET", f"/providers/{BODY}/attributes").status_code == 403
     # Locked by wrong PINs, told to its owner.
     locked = service.enrol()

@@ -16,10 +16,10 @@ CANARIES = {
     "otp": "118822",
     "sad": "c2FkLXNlY3JldC1ieXRlcw",
     "handle": "hAnDle-0123456789-abcdef",
-    "client_secret": "sEcReT-value",
+    "client_secret": "sEcReT-value",  # pragma: allowlist secret
     "Authorization": "Basic bmF0aXZlOnNlY3JldA==",
     "access_token": "tok-1234567890",
-    "password": "hunter2hunter2",
+    "password": "hunter2hunter2",  # pragma: allowlist secret
 }
 PHONE = "+351912345678"
 
