@@ -141,6 +141,7 @@ def test_the_keyboard_alone_is_enough(service, newcomer, portal, open_page):
     page.keyboard.type(service.code(newcomer.phone))
     page.keyboard.press("Enter")
     page.locator("#code").wait_for(state="detached")
+    page.get_by_role("heading", level=1).wait_for()
     assert "sign" in page.title().lower()
 
 
