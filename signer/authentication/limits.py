@@ -82,6 +82,10 @@ def decide(limits: Limits, kind: AttemptKind, history: AttemptHistory, now: date
     """Apply the limits to what happened before this attempt."""
     if history.client_failures_in_hour >= limits.client_failures_per_hour:
         return Decision(Verdict.WAIT, 60)
+    if kind is AttemptKind.SERVICE_SECRET:
+        # At least 128 random bits are not guessed: a lock would only let others stop a seal, and
+        # its calls run side by side, so open attempts are no failures.
+        return Decision(Verdict.ALLOWED)
     if kind is AttemptKind.CODE:
         return _decide_code(limits, history, now)
     if is_locked(limits, kind, history, now):
@@ -91,6 +95,8 @@ def decide(limits: Limits, kind: AttemptKind, history: AttemptHistory, now: date
 
 def is_locked(limits: Limits, kind: AttemptKind, history: AttemptHistory, now: datetime) -> bool:
     """Tell whether the secret is locked; code locks end by themselves, PIN locks do not."""
+    if kind is AttemptKind.SERVICE_SECRET:
+        return False
     if kind is AttemptKind.CODE:
         last = history.last_failure_at
         recent = last is not None and now - last < limits.code_lock

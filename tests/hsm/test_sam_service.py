@@ -9,17 +9,19 @@ from sqlalchemy import func, select
 
 from signer.adapters.store.tables.activation import attempt, service_grant
 from signer.adapters.store.tables.audit import audit_record
+from signer.authentication.limits import Limits
 from signer.domain.audit import AuditEvent
 from signer.domain.credential import ActivationKind, Credential, CredentialState
-from signer.domain.errors import AuthorisationRefusedError, ConflictError
+from signer.domain.errors import AuthorisationRefusedError, ConflictError, RateLimitedError
 from signer.domain.values import (
     DEFAULT_TENANT,
+    ClientId,
     CredentialId,
     KeyAlgorithm,
     Secret,
     SignerId,
 )
-from tests.fixtures.sam import CLIENT, dtbsr, verifies
+from tests.fixtures.sam import CLIENT, SAMWorld, dtbsr, verifies
 
 A, B = dtbsr("a"), dtbsr("b")
 
@@ -124,3 +126,25 @@ def test_many_calls_of_one_seal_do_not_wait_for_each_other(sam, seal, secret):
     for thread in threads:
         thread.join()
     assert outcomes == {"signed": 16}
+
+
+def test_nobody_else_can_lock_a_seal_with_wrong_secrets(sam, seal, secret):
+    for _ in range(6):
+        with pytest.raises(AuthorisationRefusedError):
+            sam.services.authorise(seal, Secret("x" * 43), client=CLIENT, dtbsrs=[A])
+    assert sam.locks == []
+    assert sam.services.authorise(seal, secret, client=CLIENT, dtbsrs=[A])
+
+
+def test_a_client_that_brings_many_wrong_secrets_is_slowed(
+    database, clock, sam_token, seal, secret
+):
+    limits = Limits(client_failures_per_hour=3)
+    slowed = SAMWorld(database, clock, sam_token.vault, sam_token.qscd, limits=limits)
+    for _ in range(3):
+        with pytest.raises(AuthorisationRefusedError):
+            slowed.services.authorise(seal, Secret("x" * 43), client=CLIENT, dtbsrs=[A])
+    with pytest.raises(RateLimitedError):
+        slowed.services.authorise(seal, secret, client=CLIENT, dtbsrs=[A])
+    honest = ClientId("honest")
+    assert slowed.services.authorise(seal, secret, client=honest, dtbsrs=[A])
