@@ -73,6 +73,14 @@ class PINAuthenticator:
         self._vault = vault
         self._attempts = attempts
 
+    def take_time(self, target: PINTarget, pin: Secret) -> None:
+        """Do the work of a check without deciding or counting anything.
+
+        For callers that refuse before the PIN matters: the time must not say so.  Raises
+        QSCDUnavailableError.
+        """
+        self._vault.key_check_value(target.scope, argon2id(pin, target.salt))
+
     def verify(
         self, target: PINTarget, pin: Secret, client: ClientId, *, transaction: str = ""
     ) -> VerifiedPIN:

@@ -12,6 +12,7 @@ from signer.adapters.store.tables.activation import attempt, granted_digest
 from signer.adapters.store.tables.activation import challenge as challenge_table
 from signer.adapters.store.tables.activation import slot as slot_table
 from signer.adapters.store.tables.audit import audit_record
+from signer.authentication.pin import PINAuthenticator
 from signer.domain.audit import AuditEvent
 from signer.domain.errors import (
     AccountStateError,
@@ -272,6 +273,26 @@ def test_a_wrong_code_costs_a_code_attempt_only_and_hides_the_pin(
     pin = citizen.pin if pin_is_right else Secret("000001")
     with pytest.raises(IncorrectCodeError):
         together(sought, client=CLIENT, pin=pin, code=other(code), dtbsrs=[A])
+    assert attempts(sam) == {("code", "failed"): 1}
+
+
+def test_a_wrong_code_takes_the_work_of_the_pin_too(sam, citizen, together, sought):
+    """Both factors are computed, or the time would say that the code was wrong."""
+    scopes = []
+
+    class Counting:
+        def __getattr__(self, name):
+            return getattr(sam.vault, name)
+
+        def key_check_value(self, scope, secret):
+            scopes.append(str(scope.stage))
+            return sam.vault.key_check_value(scope, secret)
+
+    code = sam.challenge(citizen)
+    watched = replace(together, pins=PINAuthenticator(Counting(), sam.attempts))
+    with pytest.raises(IncorrectCodeError):
+        watched(sought, client=CLIENT, pin=citizen.pin, code=other(code), dtbsrs=[A])
+    assert scopes == ["pin"]
     assert attempts(sam) == {("code", "failed"): 1}
 
 

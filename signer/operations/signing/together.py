@@ -82,8 +82,12 @@ class AuthoriseTogether:
         if len({dtbsr.algorithm for dtbsr in dtbsrs}) != 1:
             raise InvalidRequestError("one digest algorithm for all", field="hashes")
         target = self._target(sought)
-        # 1. The code decides first: without it nothing is learnt about the PIN.
-        challenge = self.challenges.verify(PURPOSE, sought.subject, client, code, keep=True)
+        # 1. The code decides first: without it nothing is learnt about the PIN, not even by time.
+        try:
+            challenge = self.challenges.verify(PURPOSE, sought.subject, client, code, keep=True)
+        except IncorrectCodeError:
+            self.pins.take_time(target, pin)
+            raise
         # 2. The PIN.
         verified = self.pins.verify(target, pin, client, transaction=challenge.id)
         account, credential = sought.account, sought.credential
