@@ -9,7 +9,12 @@ from signer.authentication.pin import PINAuthenticator, PINTarget, nobody
 from signer.domain.account import Account, AccountState
 from signer.domain.activation import AttemptKind, Challenge
 from signer.domain.credential import Credential, CredentialState
-from signer.domain.errors import AccountStateError, IncorrectPINError, InvalidRequestError
+from signer.domain.errors import (
+    AccountStateError,
+    IncorrectCodeError,
+    IncorrectPINError,
+    InvalidRequestError,
+)
 from signer.domain.outgoing import OutgoingMessage
 from signer.domain.values import DTBSR, ClientId, Secret
 from signer.operations.accounts.finding import demand_may_sign
