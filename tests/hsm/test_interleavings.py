@@ -18,7 +18,7 @@ from signer.adapters.store.tables.accounts import account as account_table
 from signer.authentication.code import new_handle
 from signer.authentication.limits import Limits
 from signer.domain.account import AccountState
-from signer.domain.errors import SigningServiceError
+from signer.domain.errors import IncorrectCodeError, SigningServiceError
 from signer.domain.transaction import TransactionState
 from signer.domain.values import Secret
 from tests.fixtures.sam import SAMWorld, dtbsr, verifies
@@ -38,6 +38,8 @@ class Live:
     sent_at: object = None
     results: tuple = ()
     dead: bool = False
+    wrong_since_signed: int = 0
+    """Wrong repetitions count too: after three the right one is refused as well."""
 
 
 class Interleaving:
@@ -99,9 +101,15 @@ class Interleaving:
 
     def repeat(self) -> None:
         live = self.one
-        if live.results:
+        if not live.results:
+            return
+        try:
             outcome = self.signing.enter_code(self.now(live), live.handle, live.codes[-1])
-            assert outcome.results == live.results, self
+        except IncorrectCodeError:
+            tries = self.signing.sam.limits.code_failures_per_code
+            assert live.wrong_since_signed >= tries, self
+            return
+        assert outcome.results == live.results, self
 
     def old(self) -> None:
         live = self.one
@@ -187,6 +195,7 @@ class Interleaving:
         try:
             outcome = self.signing.enter_code(self.now(live), handle, code)
         except SigningServiceError:
+            live.wrong_since_signed += bool(live.results)
             return
         if live.results:
             repeated = (handle, code) == (live.handle, live.codes[-1])
