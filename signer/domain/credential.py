@@ -2,17 +2,9 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import Enum, StrEnum, unique
+from enum import StrEnum, unique
 
 from signer.domain.values import CredentialId, KeyAlgorithm, SignerId, TenantId
-
-
-@unique
-class SCAL(Enum):
-    """Sole control assurance level (EN 419 241-1, 5.10); this service serves TWO."""
-
-    ONE = 1
-    TWO = 2
 
 
 @unique

@@ -7,13 +7,11 @@ from typing import Protocol
 from signer.domain.activation import Asked, Claim, Grant, SealedKey, Slot
 from signer.domain.audit import AuditRecord
 from signer.domain.credential import Credential
-from signer.domain.transaction import Transaction
 from signer.domain.values import (
     ClientId,
     CredentialId,
     Digest,
     SignerId,
-    TransactionId,
 )
 
 
@@ -141,16 +139,4 @@ class ServiceStore(Protocol):
         self, grant_id: str, credential: CredentialId, bindings: bytes, *, audit: AuditRecord
     ) -> bool:
         """Delete the row; False when it is gone or bound to something else."""
-        ...
-
-
-class StagedTransactions(Protocol):
-    """Reading transactions and their slots."""
-
-    def by_handle(self, handle_sha256: str) -> Transaction | None:
-        """By the SHA-256 of the handle the client holds."""
-        ...
-
-    def slots(self, transaction_id: TransactionId) -> tuple[Slot, ...]:
-        """The live slots of a process."""
         ...

@@ -17,7 +17,6 @@ from signer.domain.audit import AuditEvent, AuditRecord
 from signer.domain.errors import (
     CertificateAuthorityUnavailableError,
     ConflictError,
-    InvalidRequestError,
     NotFoundError,
 )
 from signer.domain.link import Link, LinkKind
@@ -217,9 +216,3 @@ def _demand(seen: Enrolling, step: Step) -> None:
 
 def _record(event: AuditEvent, account: Account, **facts: str) -> AuditRecord:
     return AuditRecord(event=event, actor="citizen", subject=account.id, facts=facts)
-
-
-def demand_same(first: Secret, second: Secret, field: str) -> None:
-    """Raise InvalidRequestError when a PIN typed twice is not the same."""
-    if first != second:
-        raise InvalidRequestError("type the same PIN twice", field=field)
