@@ -34,13 +34,15 @@ class Selection:
     @property
     def is_full(self) -> bool:
         """Whether the coverage gate can be judged: no tier and no test was left out."""
-        return not (self.quick or self.hsm or self.arguments)
+        return not (self.quick or self.hsm or self.soak or self.arguments)
 
 
 @click.command("test", context_settings={"ignore_unknown_options": True})
 @click.option("--quick", is_flag=True, help="Unit, contract and architecture tests only.")
 @click.option("--interop", is_flag=True, help="Also against other programs; on when CI=true.")
-@click.option("--soak", is_flag=True, help="The full figures; the output becomes docs/soak.md.")
+@click.option(
+    "--soak", is_flag=True, help="Only tests with figures, at full size; becomes docs/soak.md."
+)
 @click.option("--hsm", is_flag=True, help="Only the HSM tests, on the device of the settings.")
 @click.option("--wheel", is_flag=True, help="Build the wheel, install it alone and try it.")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
@@ -85,6 +87,9 @@ def pytest_arguments(chosen: Selection, *, strict: bool, gate: Mapping[str, obje
     arguments.append(f"--tiers-without={','.join(sorted(left_out))}")
     if strict:
         arguments.append("--strict-skips")
+    if chosen.soak:
+        # -rP: the figures that tests print are the point of this run.
+        arguments += ["--figures-only", "-rP", "-p", "no:randomly"]
     if chosen.hsm:
         arguments.append("tests/hsm")
     if chosen.is_full:

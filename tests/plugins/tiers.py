@@ -1,7 +1,8 @@
 """Which tiers run, and the table of what passed and why something was skipped.
 
 Options: ``--tiers-without interop,soak`` leaves tiers out; ``--strict-skips`` makes every skip a
-failure whose reason does not start with ``allowed:``.
+failure whose reason does not start with ``allowed:``; ``--figures-only`` keeps the tests that are
+larger in a soak run: tier ``soak``, and whatever asks for the fixture ``rounds`` or ``soak``.
 """
 
 from collections import Counter, defaultdict
@@ -14,6 +15,7 @@ ALLOWED = "allowed:"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("chancela")
+    group.addoption("--figures-only", action="store_true", help="tests with larger soak figures")
     group.addoption("--tiers-without", default="", help="tiers to leave out, by commas")
     group.addoption(
         "--strict-skips",
@@ -37,6 +39,7 @@ class Tiers:
 
     def __init__(self, config: pytest.Config) -> None:
         self.without = {name for name in config.getoption("--tiers-without").split(",") if name}
+        self.figures_only = config.getoption("--figures-only")
         self.strict = config.getoption("--strict-skips")
         self.counts: dict[str, Counter[str]] = defaultdict(Counter)
         self.reasons: dict[str, Counter[str]] = defaultdict(Counter)
@@ -49,7 +52,9 @@ class Tiers:
         kept, left = [], []
         for item in items:
             marks = {mark.name for mark in item.iter_markers()} | {tier_of(item.nodeid)}
-            (left if marks & self.without else kept).append(item)
+            figures = "soak" in marks or {"rounds", "soak"} & set(getattr(item, "fixturenames", ()))
+            unwanted = marks & self.without or (self.figures_only and not figures)
+            (left if unwanted else kept).append(item)
         if left:
             config.hook.pytest_deselected(items=left)
             items[:] = kept

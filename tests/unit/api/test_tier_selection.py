@@ -37,6 +37,7 @@ def test_tiers_are_chosen_by_option(selection, left_out):
         pytest.param(Selection(), True, id="full"),
         pytest.param(Selection(quick=True), False, id="quick"),
         pytest.param(Selection(hsm=True), False, id="hsm only"),
+        pytest.param(Selection(soak=True), False, id="soak"),
         pytest.param(Selection(arguments=("-k", "x")), False, id="some tests"),
     ],
 )
@@ -44,6 +45,12 @@ def test_coverage_is_judged_by_full_runs_only(selection, measured):
     arguments = pytest_arguments(selection, strict=False, gate=GATE)
     assert ("--cov-fail-under=95" in arguments) is measured
     assert ("--cov=signer/sam" in arguments) is measured
+
+
+def test_a_soak_run_keeps_tests_whose_figures_grow_and_shows_what_they_print():
+    arguments = pytest_arguments(Selection(soak=True), strict=False, gate=GATE)
+    assert {"--figures-only", "-rP"} <= set(arguments)
+    assert "--figures-only" not in pytest_arguments(Selection(), strict=False, gate=GATE)
 
 
 def test_the_coverage_gate_can_be_off():
@@ -58,6 +65,9 @@ def suite(tmp_path):
     for tier, body in {
         "unit": "def test_a(): pass",
         "soak": "def test_b(): assert False",
+        "contract": (
+            "import pytest\n@pytest.fixture\ndef rounds(): return 1\ndef test_d(rounds): pass"
+        ),
         "hsm": "import pytest\n@pytest.mark.skipif(True, reason='REASON')\ndef test_c(): pass",
     }.items():
         folder = tmp_path / "tests" / tier
@@ -83,7 +93,7 @@ def test_the_table_comes_before_the_last_line(suite):
     code, output = suite("no device")
     lines = output.strip().splitlines()
     assert code == 0
-    assert "1 passed, 1 skipped, 1 deselected" in lines[-1]
+    assert "2 passed, 1 skipped, 1 deselected" in lines[-1]
     assert any(line.split() == ["unit", "1", "0", "0"] for line in lines[:-1])
     assert any("skipped 1 x: no device" in line for line in lines[:-1])
 
@@ -98,3 +108,9 @@ def test_an_allowed_skip_passes_when_strict(suite):
     code, output = suite("allowed: no client program is distributed", "--strict-skips")
     assert code == 0
     assert "FORBIDDEN" not in output
+
+
+def test_only_tests_with_figures_are_kept_when_asked(suite):
+    code, output = suite("no device", "--figures-only")
+    assert code == 0
+    assert "1 passed, 3 deselected" in output.strip().splitlines()[-1]
