@@ -2,7 +2,7 @@
 
 from functools import lru_cache
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
 from cryptography.hazmat.primitives.serialization import load_der_public_key
@@ -15,23 +15,25 @@ _HASHES = {"SHA256": hashes.SHA256(), "SHA384": hashes.SHA384(), "SHA512": hashe
 def verifies(
     svd_der: bytes, algorithm: SignatureAlgorithm, digest: bytes, value: SignatureValue
 ) -> bool:
-    """Tell whether ``value`` signs ``digest`` under the key (SubjectPublicKeyInfo, DER)."""
-    key = _key(svd_der)
+    """Tell whether ``value`` signs ``digest`` under the key (SubjectPublicKeyInfo, DER).
+
+    Bytes that are no such key, and keys of another kind than the algorithm's, verify nothing.
+    """
+    try:
+        key = _key(svd_der)
+    except (ValueError, UnsupportedAlgorithm):
+        return False
     prehashed = utils.Prehashed(_HASHES[algorithm.digest.name])
     try:
-        if isinstance(key, rsa.RSAPublicKey):
+        if algorithm.is_rsa and isinstance(key, rsa.RSAPublicKey):
             key.verify(value, digest, padding.PKCS1v15(), prehashed)
-        else:
+        elif not algorithm.is_rsa and isinstance(key, ec.EllipticCurvePublicKey):
             key.verify(value, digest, ec.ECDSA(prehashed))
+        else:
+            return False
     except InvalidSignature:
         return False
     return True
 
 
-@lru_cache(maxsize=256)
-def _key(svd_der: bytes) -> rsa.RSAPublicKey | ec.EllipticCurvePublicKey:
-    key = load_der_public_key(svd_der)
-    if not isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey):
-        msg = "only RSA and elliptic-curve keys sign here"
-        raise TypeError(msg)
-    return key
+_key = lru_cache(maxsize=256)(load_der_public_key)

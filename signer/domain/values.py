@@ -118,6 +118,11 @@ class SignatureAlgorithm(Enum):
         return cls[f"{'RSA' if key.is_rsa else 'ECDSA'}_{digest.name}"]
 
     @property
+    def is_rsa(self) -> bool:
+        """True for RSASSA-PKCS1-v1_5, False for ECDSA."""
+        return self.name.startswith("RSA")
+
+    @property
     def digest(self) -> DigestAlgorithm:
         """The digest this algorithm signs."""
         return DigestAlgorithm[self.name.rpartition("_")[2]]

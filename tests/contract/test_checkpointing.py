@@ -5,12 +5,13 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import text
 
+from signer.adapters.signature_check import verifies
 from signer.audit.checkpointing import MakeCheckpoint
 from signer.audit.timestamp_imprint import check_imprint
 from signer.domain.audit import AuditEvent, AuditRecord
 from signer.domain.errors import IntegrityAlarmError, TimestampUnavailableError
 from signer.domain.values import Digest, DigestAlgorithm
-from tests.fixtures.audit import SoftwareAuditSigner, verify_ecdsa
+from tests.fixtures.audit import SoftwareAuditSigner
 
 
 def write(audit_log, count=1):
@@ -27,9 +28,7 @@ def test_the_first_record_is_signed_at_once_and_stamped(
     stored = audit_log.last_checkpoint()
     assert replace(stored, timestamp_token=None) == made
     digest = DigestAlgorithm.SHA256.of(stored.body.encode())
-    assert verify_ecdsa(
-        audit_signer.public_key_der, audit_signer.algorithm, digest, stored.signature
-    )
+    assert verifies(audit_signer.public_key_der, audit_signer.algorithm, digest, stored.signature)
     stamped = Digest.of(DigestAlgorithm.SHA256, stored.signature)
     assert check_imprint(stored.timestamp_token, stamped) == clock.now()
 
@@ -118,7 +117,7 @@ def test_a_new_audit_key_continues_the_log(audit_log, make_checkpoint, tsa, cloc
     write(audit_log)
     make_checkpoint()
     write(audit_log)
-    rotated = MakeCheckpoint(audit_log, SoftwareAuditSigner("audit-2"), tsa, verify_ecdsa, clock)
+    rotated = MakeCheckpoint(audit_log, SoftwareAuditSigner("audit-2"), tsa, verifies, clock)
     assert rotated(force=True).key_id == "audit-2"
 
 
@@ -127,7 +126,7 @@ def test_a_forged_checkpoint_under_the_key_s_own_name_is_found(
 ):
     """The stored public key is not believed when the key id is ours."""
     write(audit_log)
-    forger = MakeCheckpoint(audit_log, SoftwareAuditSigner("audit-1"), tsa, verify_ecdsa, clock)
+    forger = MakeCheckpoint(audit_log, SoftwareAuditSigner("audit-1"), tsa, verifies, clock)
     forger()
     write(audit_log)
     with pytest.raises(IntegrityAlarmError):

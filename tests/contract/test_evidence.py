@@ -6,12 +6,13 @@ from dataclasses import replace
 
 import pytest
 
+from signer.adapters.signature_check import verifies
 from signer.audit.evidence import CollectEvidence, EvidenceRecord
 from signer.audit.evidence_check import verify_evidence
 from signer.domain.audit import AuditEvent, AuditRecord, canonical_json
 from signer.domain.audit_facts import REQUIRED_FACTS
 from signer.domain.errors import InvalidRequestError, NotFoundError, RetryLaterError
-from tests.fixtures.audit import SoftwareAuditSigner, verify_ecdsa
+from tests.fixtures.audit import SoftwareAuditSigner
 
 STORY = [
     AuditEvent.TRANSACTION_CREATED,
@@ -55,7 +56,7 @@ def evidence(signed, collect):  # noqa: ARG001 - what is collected
 
 
 def checked(text, signer):
-    return verify_evidence(text, verify_ecdsa, trusted_keys_der=(signer.public_key_der,))
+    return verify_evidence(text, verifies, trusted_keys_der=(signer.public_key_der,))
 
 
 def test_every_question_is_answered_from_the_transaction_s_own_records(evidence, audit_signer):
