@@ -7,12 +7,14 @@ import click
 
 from api.cli.operators import ACTOR
 from api.cli.output import Reporter, reporter
-from signer.domain.account import Account, AccountState, DocumentType
+from signer.domain.account import Account, AccountState, DocumentType, SigningRestriction
 from signer.domain.errors import NotFoundError
 from signer.domain.values import Secret, SignerId
 from signer.operations.accounts import ChangeAccount, NewLink, RegisterCitizen, Registration
 
 _TYPES = click.Choice([kind.value for kind in DocumentType])
+_NONE = "none"
+_RESTRICTIONS = click.Choice([*(one.value for one in SigningRestriction), _NONE])
 _STATES = click.Choice([state.value for state in AccountState])
 
 
@@ -54,7 +56,7 @@ class UserServices(Protocol):
 
     @property
     def change_account(self) -> ChangeAccount:
-        """``user suspend``, ``resume`` and ``close``."""
+        """``user suspend``, ``resume``, ``restrict`` and ``close``."""
         ...
 
 
@@ -188,6 +190,19 @@ def resume(report: Reporter, ctx: click.Context, user: str) -> None:
     _tell(report, services.change_account.resume(_found(services, user).id, actor=ACTOR))
 
 
+@command.command("restrict")
+@click.argument("user")
+@click.argument("restriction", type=_RESTRICTIONS)
+@click.pass_context
+@reporter
+def restrict(report: Reporter, ctx: click.Context, user: str, restriction: str) -> None:
+    """Refuse USER's signatures until new PINs are set, or pause them; none lifts it."""
+    services = services_of(ctx)
+    wanted = None if restriction == _NONE else SigningRestriction(restriction)
+    found = _found(services, user)
+    _tell(report, services.change_account.restrict(found.id, wanted, actor=ACTOR))
+
+
 @command.command("close")
 @click.argument("user")
 @click.option("--yes", is_flag=True, required=True, help="Keys are destroyed; no way back.")
@@ -233,5 +248,6 @@ def _described(account: Account) -> dict[str, str | bool | None]:
         "phone_confirmed": account.phone_confirmed,
         "email": identity.email,
         "channels": " ".join(account.channels),
+        "signing_restriction": account.signing_restriction,
         "valid_until": account.valid_until.isoformat(),
     }

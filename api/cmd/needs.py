@@ -1,4 +1,3 @@
-# ruff: noqa: D102 - the classes that fill these say what each method does
 """What the CMD doors need from their neighbours, as small protocols."""
 
 from collections.abc import Sequence

@@ -65,6 +65,20 @@ class AccountState(StrEnum):
 
 
 @unique
+class SigningRestriction(StrEnum):
+    """Why an otherwise healthy account may not sign; set by an officer, told after a right PIN."""
+
+    CHANGE_PINS = "change-pins"
+    CHANGE_SIGNATURE_PIN = "change-signature-pin"
+    PAUSED = "paused"
+
+    @property
+    def ends_with_new_pin(self) -> bool:
+        """True when a new signature PIN lifts it."""
+        return self is not SigningRestriction.PAUSED
+
+
+@unique
 class PINKind(StrEnum):
     """The two PINs of a citizen, each with its own attempts and lock."""
 
@@ -94,3 +108,4 @@ class Account:
     authentication_salt: bytes
     phone_changed_at: datetime | None = None
     """When an officer last changed the phone: signing may freeze for some time after."""
+    signing_restriction: SigningRestriction | None = None

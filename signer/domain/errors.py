@@ -155,6 +155,34 @@ class AccountStateError(SigningServiceError):
     title = "The account cannot sign now"
 
 
+class SignatureInactiveError(AccountStateError):
+    """The account has no certificate in force that this door can sign with."""
+
+    code = "account.signature_inactive"
+    title = "The account has no active signature"
+
+
+class SignaturePausedError(AccountStateError):
+    """Signing is paused for this account."""
+
+    code = "account.signature_paused"
+    title = "Signing is paused for this account"
+
+
+class PINsMustChangeError(AccountStateError):
+    """Nothing is signed until the citizen has set new PINs."""
+
+    code = "account.pins_must_change"
+    title = "The PINs must be changed before the next signature"
+
+
+class SignaturePINMustChangeError(AccountStateError):
+    """Nothing is signed until the citizen has set a new signature PIN."""
+
+    code = "account.signature_pin_must_change"
+    title = "The signature PIN must be changed before the next signature"
+
+
 # --- too much ----------------------------------------------------------------------------------
 
 
@@ -219,6 +247,13 @@ class TimestampUnavailableError(UnavailableError):
 
     code = "timestamp.unavailable"
     title = "The time-stamping authority is not available now"
+
+
+class RevocationUnavailableError(UnavailableError):
+    """A certificate's revocation status could not be had, so the level cannot be reached now."""
+
+    code = "revocation.unavailable"
+    title = "Revocation data is not available now"
 
 
 class CertificateAuthorityUnavailableError(UnavailableError):

@@ -35,6 +35,8 @@ class CodePurpose(StrEnum):
     LOGIN = "code.login"
     PHONE = "code.phone"
     ACCOUNT = "code.account"
+    CERTIFICATE = "code.certificate"
+    """Somebody with the signature PIN asks for the certificate; nothing is signed."""
 
 
 @unique
@@ -61,6 +63,8 @@ class Notice(StrEnum):
     RECOVERY = "notice.recovery"
     SUSPENDED = "notice.suspended"
     RESUMED = "notice.resumed"
+    SIGNING_RESTRICTED = "notice.signing-restricted"
+    SIGNING_UNRESTRICTED = "notice.signing-unrestricted"
     CLOSED = "notice.closed"
     CERTIFICATE = "notice.certificate"
     REVOKED = "notice.revoked"

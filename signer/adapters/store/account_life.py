@@ -18,7 +18,7 @@ from signer.adapters.store.tables.activation import challenge as challenges
 from signer.adapters.store.tables.activation import signing_item as items
 from signer.adapters.store.tables.activation import signing_transaction as transactions
 from signer.adapters.store.tables.activation import slot as slots
-from signer.domain.account import Account, AccountState
+from signer.domain.account import Account, AccountState, SigningRestriction
 from signer.domain.audit import AuditEvent, AuditRecord
 from signer.domain.bindings import Stage
 from signer.domain.certificate import CertificateStatus, RevocationReason
@@ -98,6 +98,20 @@ class SQLAccountLife:
             return True
 
         return self._changing(work, change, gone)
+
+    def restrict(
+        self, account: Account, restriction: SigningRestriction | None, change: AccountChange
+    ) -> bool:
+        """Signing is refused for this reason from now on; None lifts it."""
+
+        def work(connection: Connection) -> bool:
+            values = {"signing_restriction": restriction.value if restriction else None}
+            if not _advance(connection, account, (AccountState.ACTIVE,), values):
+                return False
+            self._end_pending(connection, account.id, change)
+            return True
+
+        return self._changing(work, change)
 
     def change_phone(self, account: Account, phone: str, link: Link, change: AccountChange) -> bool:
         """Another phone, not confirmed yet; raises DuplicatePhoneError."""

@@ -7,6 +7,7 @@ from signer.domain.account import (
     DocumentType,
     IdentityData,
     IdentityDocument,
+    SigningRestriction,
 )
 from signer.domain.link import AuthenticationPIN, Progress
 from signer.domain.values import SignerId, TenantId
@@ -40,6 +41,9 @@ def account_of(row: AnyRow) -> Account:
         signature_salt=row.signature_salt,
         authentication_salt=row.authentication_salt,
         phone_changed_at=row.phone_changed_at,
+        signing_restriction=SigningRestriction(row.signing_restriction)
+        if row.signing_restriction
+        else None,
     )
 
 

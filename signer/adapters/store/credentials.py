@@ -1,8 +1,9 @@
 """Credentials: sealed keys, permanent slots, enrolment conditional on the account's epoch."""
 
 from collections.abc import Sequence
+from typing import Final
 
-from sqlalchemy import Connection, bindparam, case, delete, insert, or_, select, update
+from sqlalchemy import Connection, bindparam, case, delete, insert, null, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from signer.adapters.store.audit_chain import AuditChain
@@ -12,7 +13,7 @@ from signer.adapters.store.rows import chain_text, credential_of, slot_of, slot_
 from signer.adapters.store.tables.accounts import account
 from signer.adapters.store.tables.accounts import credential as credentials
 from signer.adapters.store.tables.activation import slot as slots
-from signer.domain.account import AccountState
+from signer.domain.account import AccountState, SigningRestriction
 from signer.domain.activation import SealedKey, Slot
 from signer.domain.audit import AuditEvent, AuditRecord
 from signer.domain.bindings import Stage
@@ -34,6 +35,15 @@ _PERMANENT_SLOT = Prepared(
         or_(slots.c.stage == Stage.PIN.value, slots.c.stage == Stage.SERVICE.value),
     )
 )
+
+_LEFT_BY_NEW_PIN: Final = case(
+    (
+        account.c.signing_restriction == SigningRestriction.PAUSED.value,
+        SigningRestriction.PAUSED.value,
+    ),
+    else_=null(),
+)
+"""A demand for a new PIN ends with one; a pause stays."""
 
 
 class SQLCredentialStore:
@@ -120,6 +130,7 @@ class SQLCredentialStore:
             "state": AccountState.ACTIVE.value,
             "signature_salt": signature_salt,
             "recovery_requested_at": None,
+            "signing_restriction": _LEFT_BY_NEW_PIN,
         }
         if authentication_salt is not None:
             values["authentication_salt"] = authentication_salt
@@ -144,7 +155,11 @@ class SQLCredentialStore:
     ) -> bool:
         """New blobs and PIN slots for the same keys; every other slot is deleted."""
         with self._database.begin() as connection:
-            if not _advance(connection, signer, expected_epoch, {"signature_salt": signature_salt}):
+            values: dict[str, object] = {
+                "signature_salt": signature_salt,
+                "signing_restriction": _LEFT_BY_NEW_PIN,
+            }
+            if not _advance(connection, signer, expected_epoch, values):
                 return False
             connection.execute(delete(slots).where(slots.c.account_id == signer))
             for key in keys:

@@ -3,12 +3,24 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final
 
-from signer.domain.account import Account, AccountState
-from signer.domain.errors import AccountStateError
+from signer.domain.account import Account, AccountState, SigningRestriction
+from signer.domain.errors import (
+    AccountStateError,
+    PINsMustChangeError,
+    SignaturePausedError,
+    SignaturePINMustChangeError,
+)
 from signer.domain.values import SignerId
 from signer.operations.accounts.needs import AccountReading
 from signer.ports import KeyVault
+
+_RESTRICTED: Final = {
+    SigningRestriction.CHANGE_PINS: PINsMustChangeError,
+    SigningRestriction.CHANGE_SIGNATURE_PIN: SignaturePINMustChangeError,
+    SigningRestriction.PAUSED: SignaturePausedError,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +57,8 @@ def demand_may_sign(account: Account, now: datetime, phone_freeze: timedelta) ->
     changed = account.phone_changed_at
     if changed is not None and now < changed + phone_freeze:
         raise AccountStateError("the phone was changed a short time ago")
+    if account.signing_restriction is not None:
+        raise _RESTRICTED[account.signing_restriction]
 
 
 def demand_valid(account: Account, now: datetime) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from signer.domain.account import Account, AccountState
+from signer.domain.account import Account, AccountState, SigningRestriction
 from signer.domain.audit import AuditEvent, AuditRecord
 from signer.domain.errors import (
     AccountStateError,
@@ -66,6 +66,20 @@ class ChangeAccount:
         return self._done(
             account, self.life.close(account, self._change(account, "closed", actor, notices))
         )
+
+    def restrict(
+        self, signer: SignerId, restriction: SigningRestriction | None, *, actor: str
+    ) -> Account:
+        """Refuse signatures, not log-in: new PINs are demanded, or a pause; None lifts it.
+
+        A new signature PIN lifts all but a pause.  Raises as :meth:`suspend` does.
+        """
+        account = self._in(signer, AccountState.ACTIVE)
+        what = f"signing-{restriction}" if restriction else "signing-unrestricted"
+        notice = Notice.SIGNING_RESTRICTED if restriction else Notice.SIGNING_UNRESTRICTED
+        notices = (self.messages.notice(account, notice),)
+        change = self._change(account, what, actor, notices)
+        return self._done(account, self.life.restrict(account, restriction, change))
 
     def change_phone(self, signer: SignerId, phone: str, *, officer: str) -> tuple[Account, Secret]:
         """Another phone after identification; gives the address its holder confirms it at.

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
-from signer.domain.account import Account, AccountState
+from signer.domain.account import Account, AccountState, SigningRestriction
 from signer.domain.activation import Attempt, AttemptState
 from signer.domain.audit import AuditRecord
 from signer.domain.credential import Credential
@@ -78,6 +78,9 @@ class AccountLife(Protocol):
     def suspend(self, account: Account, change: AccountChange) -> bool: ...
     def resume(self, account: Account, change: AccountChange) -> bool: ...
     def close(self, account: Account, change: AccountChange) -> bool: ...
+    def restrict(
+        self, account: Account, restriction: SigningRestriction | None, change: AccountChange
+    ) -> bool: ...
     def change_phone(
         self, account: Account, phone: str, link: Link, change: AccountChange
     ) -> bool: ...

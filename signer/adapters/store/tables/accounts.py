@@ -46,6 +46,7 @@ account = Table(
     Column("authentication_salt", LargeBinary(16), nullable=False),
     Column("authentication_kcv", LargeBinary(16), nullable=True),
     Column("recovery_requested_at", UTCDateTime, nullable=True),
+    Column("signing_restriction", String(24), nullable=True),
 )
 
 credential = Table(
