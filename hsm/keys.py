@@ -51,6 +51,8 @@ class KeySpec:
     token: TokenName
     purpose: Purpose
     algorithm: KeyAlgorithm | None = None
+    rsa_bits: int = 0
+    """Another size than the algorithm's, where a protocol fixes one; 0: the algorithm's."""
 
     @property
     def is_secret(self) -> bool:
@@ -67,6 +69,14 @@ FIELD_DECRYPTION_PREFIX: Final = "field-decryption-"
 FIELD_DECRYPTION: Final = KeySpec(
     f"{FIELD_DECRYPTION_PREFIX}1", TokenName.SAM, Purpose.DECRYPT, KeyAlgorithm.RSA_3072
 )
+CIPHER_PREFIX: Final = "cipher-"
+"""Followed by a number: keys that CMD clients encrypt phone, PIN and code to (PKCS #1 v1.5).
+
+Not the field-decryption keys: with raw RSA, one key for two paddings would let an attack on the
+weaker one open what was encrypted with the other.  Made and retired one by one, outside the table.
+"""
+CIPHER_KEY_BITS: Final = 2048
+"""What the clients' published key has always had."""
 HEALTH_TEST_KEY: Final = "health-test-key"
 """A data object of token ``sam``: the wrapped test key and its public half."""
 PKI_HEALTH: Final = KeySpec(HEALTH_TEST_KEY, TokenName.PKI, Purpose.SIGN, KeyAlgorithm.P_256)
@@ -129,6 +139,17 @@ DERIVED_KEY: Final[Mapping[Attribute, bool]] = {
     Attribute.SENSITIVE: True,
     Attribute.EXTRACTABLE: False,
 }
+
+
+def cipher_key(number: int) -> KeySpec:
+    """The key that decrypts fields of CMD clients, by its number."""
+    return KeySpec(
+        f"{CIPHER_PREFIX}{number}",
+        TokenName.SAM,
+        Purpose.DECRYPT,
+        KeyAlgorithm.RSA_3072,
+        rsa_bits=CIPHER_KEY_BITS,
+    )
 
 
 def key_type_of(algorithm: KeyAlgorithm) -> KeyType:
@@ -203,7 +224,10 @@ def public_key_template(spec: KeySpec) -> dict[Attribute, AttributeValue]:
         Attribute.ENCRYPT: spec.purpose is Purpose.DECRYPT,
         Attribute.WRAP: False,
     }
-    return template | public_key_parameters(spec.algorithm)
+    template |= public_key_parameters(spec.algorithm)
+    if spec.rsa_bits:
+        template[Attribute.MODULUS_BITS] = spec.rsa_bits
+    return template
 
 
 def public_key_parameters(algorithm: KeyAlgorithm) -> dict[Attribute, AttributeValue]:

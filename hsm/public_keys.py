@@ -17,13 +17,15 @@ _CURVES: Final = {KeyAlgorithm.P_256: ec.SECP256R1(), KeyAlgorithm.P_384: ec.SEC
 PublicKey = rsa.RSAPublicKey | ec.EllipticCurvePublicKey
 
 
-def load_rsa(modulus: bytes, exponent: bytes, algorithm: KeyAlgorithm) -> rsa.RSAPublicKey:
-    """Build an RSA key of exactly the algorithm's size with exponent 65537.
+def load_rsa(
+    modulus: bytes, exponent: bytes, algorithm: KeyAlgorithm, *, bits: int = 0
+) -> rsa.RSAPublicKey:
+    """Build an RSA key of exactly the algorithm's size (or ``bits``) with exponent 65537.
 
     Raises QSCDUnavailableError for any other: a device that makes such keys is not used.
     """
     n, e = int.from_bytes(modulus, "big"), int.from_bytes(exponent, "big")
-    if n.bit_length() != RSA_BITS[algorithm] or n % 2 == 0 or e != RSA_PUBLIC_EXPONENT:
+    if n.bit_length() != (bits or RSA_BITS[algorithm]) or n % 2 == 0 or e != RSA_PUBLIC_EXPONENT:
         msg = "the HSM made an RSA key of the wrong size or exponent"
         raise QSCDUnavailableError(msg)
     return rsa.RSAPublicNumbers(e, n).public_key()
@@ -43,10 +45,12 @@ def load_ec(parameters: bytes, point: bytes, algorithm: KeyAlgorithm) -> ec.Elli
     raise QSCDUnavailableError(msg)
 
 
-def load_public_key(key: pkcs11.PublicKey, algorithm: KeyAlgorithm) -> PublicKey:
+def load_public_key(key: pkcs11.PublicKey, algorithm: KeyAlgorithm, *, bits: int = 0) -> PublicKey:
     """Read and check a public key object; raises as the functions above."""
     if algorithm.is_rsa:
-        return load_rsa(key[Attribute.MODULUS], key[Attribute.PUBLIC_EXPONENT], algorithm)
+        return load_rsa(
+            key[Attribute.MODULUS], key[Attribute.PUBLIC_EXPONENT], algorithm, bits=bits
+        )
     return load_ec(key[Attribute.EC_PARAMS], key[Attribute.EC_POINT], algorithm)
 
 

@@ -155,6 +155,23 @@ class Token:
         with self.module.gate.shared(), self.borrow() as session:
             return operation(session)
 
+    def change(self, operation: Callable[[TokenSession], _Result]) -> _Result:
+        """Run one operation that makes or destroys token objects, in a session of its own.
+
+        For commands that rotate keys; workers never call it.  Raises QSCDUnavailableError.
+        """
+        self.module.ready()
+        try:
+            with self.module.gate.shared():
+                login = self.module.log_in(self.label, self._user_pin)
+                session = TokenSession(login.token.open(rw=True), login.generation)
+                try:
+                    return operation(session)
+                finally:
+                    _close_quietly(session)
+        except PKCS11Error as failure:
+            raise QSCDUnavailableError from failure
+
     @contextmanager
     def borrow(self) -> Iterator[TokenSession]:
         """Lend a session of its own to a thread that works for a holder of a share."""

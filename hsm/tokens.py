@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hsm.breaker import REINITIALISE_INTERVAL_SECONDS
+from hsm.cipher_keys import PKCS11CipherKeys
 from hsm.fields import PKCS11FieldDecryptor
 from hsm.health import (
     TokenHealth,
@@ -49,6 +50,7 @@ class SAMToken:
     vault: PKCS11KeyVault
     qscd: PKCS11QSCD
     fields: PKCS11FieldDecryptor
+    ciphers: PKCS11CipherKeys
     health: TokenHealth
     audit_key: HSMECPrivateKey
     token: Token = field(repr=False)
@@ -80,6 +82,7 @@ def open_sam(config: TokenConfig) -> SAMToken:
         vault=vault,
         qscd=PKCS11QSCD(token, vault),
         fields=PKCS11FieldDecryptor(token),
+        ciphers=PKCS11CipherKeys(token),
         health=TokenHealth(token, unwrap_sign_verify),
         audit_key=ServiceKeys(token, (ServiceKey.AUDIT,)).ec(ServiceKey.AUDIT),
         token=token,

@@ -16,6 +16,7 @@ _COMMANDS: Final = {
     "bench": "measure this machine: rates, times and ratios, targets beside",
     "ceremony": "make keys and certificates from a description; signed transcript",
     "check": "format, lint, types, import contracts, secrets, licences, lock, links",
+    "cipher": "keys that CMD clients encrypt to: list, add, retire, destroy",
     "client": "registered programs: create, list, show, rotate, suspend, resume, policy",
     "config": "show the settings in force, or describe every setting",
     "db": "the database's tables: upgrade, current, downgrade",

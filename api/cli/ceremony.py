@@ -9,6 +9,7 @@ from api.cli.output import Reporter, reporter
 from api.installation import establish_certificates, migrate, run_ceremony
 from api.settings import Settings
 from api.wiring import open_services
+from api.wiring.cipher_keys import cipher_key_rotation
 from certs.setup import Hierarchy
 from signer.domain.errors import ConflictError
 
@@ -40,6 +41,7 @@ def command(report: Reporter, *, description: Path, transcript: Path, keys_only:
     services = open_services(settings)
     hierarchy = establish_certificates(services)
     migrate(services)
+    cipher_key_rotation(services).ensure(actor="ceremony")
     prints = fingerprints(hierarchy)
     report.fact(fingerprints=prints, certificates=str(services.trust.directory))
     report.done(f"certificates in {services.trust.directory}; SHA-256 fingerprints:")

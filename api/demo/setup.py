@@ -23,6 +23,7 @@ from api.demo.samples import Samples, sign_samples
 from api.serving.tls import ensure_tls
 from api.settings import Settings
 from api.wiring import Services
+from api.wiring.cipher_keys import cipher_key_rotation
 from api.wiring.commands import CommandServices
 from api.wiring.jobs import jobs
 from signer.adapters.store.tables.accounts import account as account_table
@@ -64,6 +65,7 @@ def set_up(settings: Settings, say: Say) -> Demo:
     services = Services(settings)
     hierarchy = installation.establish_certificates(services)
     installation.migrate(services)
+    cipher_key_rotation(services).ensure(actor="demo-setup")
     say(f"database {settings.database_url} up to date; {len(hierarchy.certificates)} certificates")
     app = create_app(services)
     description = settings.var / "demo" / "demo.json"

@@ -150,12 +150,12 @@ class DeviceSession:
         )
         return int(made[0].value()), int(made[1].value())
 
-    def public_key(self, handle: Handle, algorithm: KeyAlgorithm) -> PublicKey:
+    def public_key(self, handle: Handle, algorithm: KeyAlgorithm, *, bits: int = 0) -> PublicKey:
         """Read and check a public key."""
         if algorithm.is_rsa:
             modulus = self.reader.read(handle, Attribute.MODULUS)
             exponent = self.reader.read(handle, Attribute.PUBLIC_EXPONENT)
-            return load_rsa(modulus, exponent, algorithm)
+            return load_rsa(modulus, exponent, algorithm, bits=bits)
         parameters = self.reader.read(handle, Attribute.EC_PARAMS)
         return load_ec(parameters, self.reader.read(handle, Attribute.EC_POINT), algorithm)
 

@@ -156,7 +156,9 @@ def read_back(session: DeviceSession, spec: KeySpec, profile: HSMProfile) -> Key
     svd = ""
     if spec.algorithm is not None:
         (public,) = session.find(_key_named(spec.label, ObjectClass.PUBLIC_KEY))
-        svd = base64.b64encode(svd_der(session.public_key(public, spec.algorithm))).decode()
+        svd = base64.b64encode(
+            svd_der(session.public_key(public, spec.algorithm, bits=spec.rsa_bits))
+        ).decode()
     key_id = session.reader.read(found[0], Attribute.ID).hex()
     return KeyRecord(spec.label, spec.token, key_id, attributes, svd)
 

@@ -64,36 +64,3 @@ def test_every_oaep_failure_is_the_same_error(sam_token: SAMToken, published):
         sam_token.fields.decrypt_oaep_sha256("0" * 16, good)
     seen.add((type(caught.value), str(caught.value), caught.value.field))
     assert len(seen) == 1
-
-
-@pytest.mark.parametrize("length", [0, 1, 4, 8, 373])
-def test_pkcs1_of_another_implementation_opens(sam_token: SAMToken, published, length: int):
-    message = os.urandom(length)
-    candidates = sam_token.fields.decrypt_pkcs1v15_all(
-        published[1].encrypt(message, padding.PKCS1v15())
-    )
-    assert candidates == (message,)
-
-
-def test_bad_pkcs1_padding_gives_stable_noise_not_an_error(sam_token: SAMToken, published):
-    key = published[1]
-    padded = b"\0\2" + b"\1" * 20 + b"\x001234"
-    bad = {
-        "wrong type": b"\0\1" + bytes([7]) * (SIZE - 7) + b"\x001234",
-        "no zero": b"\0\2" + bytes([7]) * (SIZE - 2),
-        "early zero": b"\0\2" + bytes([7]) * 7 + b"\0" + bytes([7]) * (SIZE - 10),
-        "first byte": b"\1\2" + bytes([7]) * (SIZE - 7) + b"\x001234",
-        "noise": b"\0" + os.urandom(SIZE - 1),
-        "left": padded.ljust(SIZE, b"\7")[:1] + b"\3" + padded.ljust(SIZE, b"\7")[2:],
-    }
-    for name, block in bad.items():
-        ciphertext = raw(key, block)
-        (first,) = sam_token.fields.decrypt_pkcs1v15_all(ciphertext)
-        assert sam_token.fields.decrypt_pkcs1v15_all(ciphertext) == (first,), name
-        assert first != b"1234"
-        assert first not in block or first == b"", name
-
-
-@pytest.mark.parametrize("ciphertext", [b"", b"\0" * SIZE, b"\xff" * SIZE, b"\xff" * 10])
-def test_ciphertexts_out_of_range_give_noise_too(sam_token: SAMToken, ciphertext: bytes):
-    assert len(sam_token.fields.decrypt_pkcs1v15_all(ciphertext)) == 1
