@@ -30,6 +30,7 @@ _HASHES: Final[dict[str, hashes.HashAlgorithm]] = {
     "sha384": hashes.SHA384(),
     "sha512": hashes.SHA512(),
 }
+_SET_OF: Final = b"\x31"
 
 
 class TimestampRefusedError(ValueError):
@@ -192,7 +193,8 @@ def check_signature(token: ParsedToken, certificate: x509.Certificate) -> None:
     if not hmac.compare_digest(_only(attributes, "message_digest").native, computed):
         raise TimestampRefusedError("the signed digest is not that of the TSTInfo")
     _check_certificate_reference(attributes, certificate)
-    signed = token.signer["signed_attrs"].untag().dump()
+    # What is signed has the tag of a SET OF instead of [0] (RFC 5652, 5.4).
+    signed = _SET_OF + token.signer["signed_attrs"].dump()[1:]
     signature = token.signer["signature"].native
     method = token.signer["signature_algorithm"]
     if method["algorithm"].native in {"sha1_rsa", "md5_rsa", "sha1_ecdsa"}:
