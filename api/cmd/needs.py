@@ -6,9 +6,10 @@ from datetime import datetime
 from typing import Protocol
 
 from signer.domain.cmd_application import CMDApplication
-from signer.domain.transaction import Transaction
 from signer.domain.values import ClientId, Secret, TransactionId
-from signer.operations.signing.needs import Outcome
+from signer.operations.cmd.needs import Approvals
+
+__all__ = ["Applications", "Approvals", "Archive", "Decryption", "Exchange"]
 
 
 class Applications(Protocol):
@@ -38,22 +39,6 @@ class Decryption(Protocol):
         """Each field's text, None for what no active key opens; one call for a whole request.
 
         The work does not depend on what comes out.  Raises QSCDUnavailableError.
-        """
-        ...
-
-
-class Approvals(Protocol):
-    """Approval on a registered device instead of a typed code (IsBiometricValidationEnable)."""
-
-    def ask(self, transaction: Transaction) -> None:
-        """After a right PIN: offer the transaction to the citizen's devices, if there are any."""
-        ...
-
-    def redeem(self, transaction: Transaction, handle: Secret) -> Outcome | None:
-        """Sign when a device approved (the SAM verifies it); None when none has yet.
-
-        Called by every poll and before every check of a code.  The one claim is shared with the
-        code: who comes second waits for the stored result.  Raises as EnterCode does.
         """
         ...
 

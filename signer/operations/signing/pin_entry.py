@@ -13,14 +13,14 @@ from signer.domain.attribute import ProfessionalAttribute
 from signer.domain.audit import AuditEvent, AuditRecord
 from signer.domain.credential import Credential, CredentialState
 from signer.domain.errors import (
-    AccountStateError,
     AttributeNotHeldError,
     RateLimitedError,
+    SignatureInactiveError,
     TransactionEndedError,
 )
 from signer.domain.statistics import CountedEvent
 from signer.domain.transaction import Transaction, TransactionState
-from signer.domain.values import Secret, SignerId
+from signer.domain.values import ClientId, Secret, SignerId
 from signer.operations.accounts.finding import demand_may_sign
 from signer.operations.signing.needs import (
     Accounts,
@@ -45,6 +45,18 @@ class Person:
     credential: Credential
 
 
+@dataclass(frozen=True, slots=True)
+class ClaimedPerson:
+    """Whom a caller says it acts for; unknown people have a subject too."""
+
+    account: Account | None
+    credential: Credential | None
+    subject: str
+    client: ClientId
+    process: str
+    """Public id for the audit trail."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnterPIN:
     """Steps 2 to 5 of docs/SIGNING-CYCLE.md."""
@@ -66,27 +78,45 @@ class EnterPIN:
     """After a change of phone nothing is signed for this long (L10)."""
 
     def __call__(
-        self, transaction: Transaction, pin: Secret, *, handle: Secret | None = None
+        self,
+        transaction: Transaction,
+        pin: Secret,
+        *,
+        handle: Secret | None = None,
+        rsa_only: bool = False,
     ) -> Entered:
         """Check the PIN and send the code.
 
-        Raises IncorrectPINError (one answer for wrong, locked, unknown), AccountStateError and
-        AttributeNotHeldError (only after a right PIN), TransactionEndedError, RateLimitedError,
-        BusyError, or an UnavailableError.
+        ``rsa_only``: the caller's protocol knows no other keys.  Raises IncorrectPINError (one
+        answer for wrong, locked, unknown), AccountStateError and AttributeNotHeldError (only after
+        a right PIN), TransactionEndedError, RateLimitedError, BusyError, or an UnavailableError.
         """
         now = self.clock.now()
         if transaction.state is not TransactionState.CREATED or transaction.expires_at <= now:
             raise TransactionEndedError
         account = self.accounts.by_id(transaction.signer) if transaction.signer else None
         credential = self._credential(account, transaction)
-        verified = self._verify(transaction, account, credential, pin)
-        if account is None or credential is None:  # nobody's PIN verifies: never reached
-            raise TransactionEndedError
-        person = Person(account, credential)
-        self._demand_able(person, now)
+        claimed = ClaimedPerson(
+            account, credential, transaction.subject, transaction.client, transaction.id
+        )
+        person, verified = self.authenticate(claimed, pin, rsa_only=rsa_only)
         attributes = self._select(transaction, person)
         self._demand_code_allowed(transaction, now)
         return self._ask(transaction, person, verified, attributes, handle or new_handle())
+
+    def authenticate(
+        self, claimed: ClaimedPerson, pin: Secret, *, rsa_only: bool = False
+    ) -> tuple[Person, VerifiedPIN]:
+        """Check the signature PIN, then whether this person may sign now; sends nothing.
+
+        Raises IncorrectPINError, AccountStateError, BusyError, RateLimitedError, UnavailableError.
+        """
+        verified = self._verify(claimed, pin)
+        if claimed.account is None or claimed.credential is None:
+            raise TransactionEndedError  # nobody's PIN verifies: never reached
+        person = Person(claimed.account, claimed.credential)
+        self.demand_able(person, rsa_only=rsa_only)
+        return person, verified
 
     def _credential(self, account: Account | None, transaction: Transaction) -> Credential | None:
         if account is None:
@@ -96,14 +126,9 @@ class EnterPIN:
                 return credential
         return None
 
-    def _verify(
-        self,
-        transaction: Transaction,
-        account: Account | None,
-        credential: Credential | None,
-        pin: Secret,
-    ) -> VerifiedPIN:
-        target = nobody(AttemptKind.SIGNATURE_PIN, transaction.subject)
+    def _verify(self, claimed: ClaimedPerson, pin: Secret) -> VerifiedPIN:
+        account, credential = claimed.account, claimed.credential
+        target = nobody(AttemptKind.SIGNATURE_PIN, claimed.subject)
         slot = self.credentials.permanent_slot(credential.id) if credential else None
         if account and credential and slot and account.state is not AccountState.CLOSED:
             target = PINTarget(
@@ -114,16 +139,21 @@ class EnterPIN:
                 salt=account.signature_salt,
                 key_check_value=slot.key_check_value,
             )
-        return self.pins.verify(target, pin, transaction.client, transaction=transaction.id)
+        return self.pins.verify(target, pin, claimed.client, transaction=claimed.process)
 
-    def _demand_able(self, person: Person, now: datetime) -> None:
-        """Suspended, expired and revoked are told only to who knows the PIN."""
-        demand_may_sign(person.account, now, self.phone_freeze)
+    def demand_able(self, person: Person, *, rsa_only: bool = False) -> None:
+        """Suspended, expired and revoked are told only to who knows the PIN.
+
+        Raises AccountStateError or one of its kinds.
+        """
+        demand_may_sign(person.account, self.clock.now(), self.phone_freeze)
         certificate = person.credential.certificate_der
         if person.credential.state is not CredentialState.ACTIVE or certificate is None:
-            raise AccountStateError("the certificate is not issued yet")
+            raise SignatureInactiveError("the certificate is not issued yet")
         if not self.authority.is_good(certificate):
-            raise AccountStateError("the certificate is suspended, revoked or expired")
+            raise SignatureInactiveError("the certificate is suspended, revoked or expired")
+        if rsa_only and not person.credential.algorithm.is_rsa:
+            raise SignatureInactiveError("there is no RSA key")
 
     def _select(
         self, transaction: Transaction, person: Person
