@@ -155,6 +155,7 @@ def test_what_is_no_evidence_is_refused(text, audit_signer):
         checked(text, audit_signer)
 
 
+@pytest.mark.timeout(600)
 def test_every_character_counts(evidence, audit_signer, rounds):
     text = evidence.to_json()
     luck = random.Random(3)  # noqa: S311 - chooses what to forge

@@ -4,6 +4,7 @@ One generator for all runs, seeded from the run: a failure prints its seed and i
 model knows what was sent and what ended; the product decides, the model only checks.
 """
 
+import functools
 import hashlib
 import os
 import secrets
@@ -15,12 +16,14 @@ import pytest
 from sqlalchemy import update
 
 from signer.adapters.store.tables.accounts import account as account_table
+from signer.authentication import hashing, pin
 from signer.authentication.code import new_handle
 from signer.authentication.limits import Limits
 from signer.domain.account import AccountState
 from signer.domain.errors import IncorrectCodeError, SigningServiceError
 from signer.domain.transaction import TransactionState
 from signer.domain.values import Secret
+from signer.sam import enrolment
 from tests.fixtures.sam import SAMWorld, dtbsr, verifies
 from tests.fixtures.signing import SigningWorld, other
 
@@ -242,12 +245,21 @@ class Interleaving:
 
 
 @pytest.fixture
+def each_pin_hashed_once(monkeypatch):
+    """Argon2id has one result per PIN and salt; most of a long run would go into repeating it."""
+    once = functools.lru_cache(maxsize=16)(hashing.argon2id)
+    for user in (pin, enrolment):
+        monkeypatch.setattr(user, "argon2id", once)
+
+
+@pytest.fixture
 def world(database, clock, sam_token):
     limits = Limits(code_failures=1000, client_failures_per_hour=10_000)
     return SigningWorld(SAMWorld(database, clock, sam_token.vault, sam_token.qscd, limits=limits))
 
 
 @pytest.mark.timeout(7200)
+@pytest.mark.usefixtures("each_pin_hashed_once")
 def test_only_the_newest_code_of_a_live_transaction_signs(world, rounds):
     run = os.environ.get("CHANCELA_SEED", secrets.token_hex(4))
     signed, citizen = 0, world.citizen()

@@ -38,7 +38,7 @@ def own_copy(tokens: Tokens, tmp_path: Path) -> TokenConfig:
     )
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 def test_eight_processes_starting_together_all_work(tokens: Tokens, rounds: Rounds):
     result = run_program("start_together", tokens.sam, rounds(ci=5, soak=50))
     assert result == {"failures": []}
@@ -49,7 +49,7 @@ def test_a_forked_child_starts_afresh_and_the_parent_goes_on(tokens: Tokens):
     assert result == {"statuses": [0, 0, 0], "same": True}
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1200)
 def test_sixteen_threads_activate_without_error(
     sam_token: SAMToken, stored_key: Callable[[KeyAlgorithm], StoredKey], rounds: Rounds
 ):
@@ -95,6 +95,7 @@ def test_batches_from_several_threads_do_not_meet(
     assert failures == []
 
 
+@pytest.mark.timeout(900)
 def test_reinitialisation_under_load_harms_nobody(own_copy: TokenConfig, rounds: Rounds):
     times = rounds(ci=20, soak=300)
     eager = replace(own_copy, reinitialise_interval_seconds=0)
@@ -105,6 +106,7 @@ def test_reinitialisation_under_load_harms_nobody(own_copy: TokenConfig, rounds:
     assert outcomes["ok"] > times
 
 
+@pytest.mark.timeout(900)
 def test_tokens_moved_away_and_back_under_load(own_copy: TokenConfig, rounds: Rounds):
     result = run_program("move_tokens", own_copy, rounds(ci=2, soak=10))
     outcomes = result["outcomes"]

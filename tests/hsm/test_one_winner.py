@@ -29,7 +29,7 @@ def intents(sam):
         return connection.execute(query).scalar_one()
 
 
-@pytest.mark.timeout(3600)
+@pytest.mark.timeout(7200)
 def test_one_of_256_wins_a_code(sam, racers, rounds):
     citizen, count = sam.citizen(), rounds(ci=20, soak=500)
     for _ in range(count):
@@ -47,7 +47,7 @@ def test_one_of_256_wins_a_code(sam, racers, rounds):
     assert intents(sam) == count
 
 
-@pytest.mark.timeout(3600)
+@pytest.mark.timeout(7200)
 def test_one_of_256_wins_a_sad(sam, racers, rounds):
     citizen, count = sam.citizen(), rounds(ci=20, soak=500)
     for number in range(count):

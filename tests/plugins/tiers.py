@@ -3,6 +3,7 @@
 Options: ``--tiers-without interop,soak`` leaves tiers out; ``--strict-skips`` makes every skip a
 failure whose reason does not start with ``allowed:``; ``--figures-only`` keeps the tests that are
 larger in a soak run: tier ``soak``, and whatever asks for the fixture ``rounds`` or ``soak``.
+Such a test states its own time limit, for the limit of all others is meant for small figures.
 """
 
 from collections import Counter, defaultdict
@@ -49,12 +50,18 @@ class Tiers:
         self, config: pytest.Config, items: list[pytest.Item]
     ) -> None:
         """Leave out tiers that were not asked for: by folder, or by marker of the same name."""
-        kept, left = [], []
+        kept, left, unlimited = [], [], []
         for item in items:
             marks = {mark.name for mark in item.iter_markers()} | {tier_of(item.nodeid)}
             figures = "soak" in marks or {"rounds", "soak"} & set(getattr(item, "fixturenames", ()))
+            if figures and "timeout" not in marks:
+                unlimited.append(item.nodeid)
             unwanted = marks & self.without or (self.figures_only and not figures)
             (left if unwanted else kept).append(item)
+        if unlimited:
+            raise pytest.UsageError(
+                f"larger in a soak run, so they need pytest.mark.timeout: {', '.join(unlimited)}"
+            )
         if left:
             config.hook.pytest_deselected(items=left)
             items[:] = kept

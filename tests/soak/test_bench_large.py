@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.soak
 
 
-@pytest.mark.timeout(3600)
+@pytest.mark.timeout(7200)
 def test_every_row_of_the_benchmark_is_measured(tmp_path):
     done = subprocess.run(
         [sys.executable, "-m", "api.cli", "bench", "--large"],

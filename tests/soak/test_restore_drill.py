@@ -11,6 +11,7 @@ LIMIT_SECONDS = 15 * 60
 SIGNATURES = 50
 
 
+@pytest.mark.timeout(3600)
 def test_a_restore_of_many_signatures_stays_within_its_limit(service, rui, tmp_path):
     from tests.fixtures.service import raw
 

@@ -8,6 +8,7 @@ import pytest
 from api.cli.test import Selection, pytest_arguments
 from api.cli.tree import ROOT
 
+LIMITED = "@pytest.mark.timeout(60)"
 GATE = {"minimum": 95, "packages": ["signer/sam", "hsm"], "enforce": True}
 
 
@@ -64,9 +65,10 @@ def suite(tmp_path):
     """Run a small suite of its own with the plugin; give exit code and output."""
     for tier, body in {
         "unit": "def test_a(): pass",
-        "soak": "def test_b(): assert False",
+        "soak": f"import pytest\n{LIMITED}\ndef test_b(): assert False",
         "contract": (
-            "import pytest\n@pytest.fixture\ndef rounds(): return 1\ndef test_d(rounds): pass"
+            "import pytest\n@pytest.fixture\ndef rounds(): return 1\n"
+            f"{LIMITED}\ndef test_d(rounds): pass"
         ),
         "hsm": "import pytest\n@pytest.mark.skipif(True, reason='REASON')\ndef test_c(): pass",
     }.items():
@@ -84,7 +86,7 @@ def suite(tmp_path):
             cwd=tmp_path, capture_output=True, text=True, check=False,
             env={"PYTHONPATH": str(ROOT)},
         )  # fmt: skip
-        return outcome.returncode, outcome.stdout
+        return outcome.returncode, outcome.stdout + outcome.stderr
 
     return run
 
@@ -114,3 +116,12 @@ def test_only_tests_with_figures_are_kept_when_asked(suite):
     code, output = suite("no device", "--figures-only")
     assert code == 0
     assert "1 passed, 3 deselected" in output.strip().splitlines()[-1]
+
+
+@pytest.mark.parametrize("tier", ["soak", "contract"])
+def test_a_test_with_figures_and_no_time_limit_of_its_own_is_refused(suite, tmp_path, tier):
+    file = tmp_path / "tests" / tier / f"test_of_{tier}.py"
+    file.write_text(file.read_text().replace(LIMITED, ""))
+    code, output = suite("no device")
+    assert code == pytest.ExitCode.USAGE_ERROR
+    assert f"need pytest.mark.timeout: tests/{tier}/test_of_{tier}.py" in output
