@@ -7,26 +7,49 @@ import subprocess
 import sys
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
-from typing import IO, Final, final
+from typing import IO, Any, Final, final
 
 from signer.domain.errors import BusyError, DocumentRefusedError
+from signer.formats.pdf_requests import DocumentNote, FieldRequest
+from signer.ports import ValidationMaterial
 
-_SCRIPT: Final = Path(__file__).with_name("pdf_child.py")
+_MODULE: Final = "signer.formats.pdf_child"
+
+Header = dict[str, Any]
+Frame = tuple[Header, tuple[bytes, ...]]
 
 
 @dataclass(frozen=True, slots=True)
 class PdfIncrement:
-    """What to append to a PDF: a signature field whose /Contents is all zero digits."""
+    """What to append to a PDF: among it a signature field whose /Contents is all zero digits."""
 
     appended: bytes = field(repr=False)
     contents_start: int
-    """Offset of the first digit in ``appended``."""
+    """Offset of the first digit in ``appended``; 0 when there is no field."""
     contents_end: int
+    notes: tuple[DocumentNote, ...] = ()
+    """What the signer should know of the document."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignatureInPdf:
+    """One signature or document time-stamp, as it is in the file."""
+
+    field_name: str
+    is_timestamp: bool
+    cms_der: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SignedPdf:
+    """What is signed in a PDF, first to last, and the certificates of its DSS (DER)."""
+
+    signatures: tuple[SignatureInPdf, ...]
+    certificates: tuple[bytes, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,8 +67,8 @@ class _Child:
 
     def __init__(self, limits: PdfLimits) -> None:
         self._limits = limits
-        self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and script
-            [sys.executable, "-I", str(_SCRIPT), str(limits.memory), str(limits.seconds)],
+        self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+            [sys.executable, "-I", "-m", _MODULE, str(limits.memory), str(limits.seconds)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -53,22 +76,21 @@ class _Child:
             cwd="/",
         )
 
-    def ask(
-        self, header: dict[str, str | int], document: bytes
-    ) -> tuple[dict[str, str | int], bytes]:
+    def ask(self, header: Header, parts: Sequence[bytes]) -> Frame:
         """Send and receive one frame; raises OSError, ValueError or EOFError if the child died."""
         watchdog = threading.Timer(self._limits.seconds, self._process.kill)
         watchdog.daemon = True
         watchdog.start()
         try:
-            encoded = json.dumps({**header, "size": len(document)}).encode()
+            encoded = json.dumps({**header, "sizes": [len(one) for one in parts]}).encode()
             sink = _open(self._process.stdin)
             sink.write(len(encoded).to_bytes(4, "big") + encoded)
-            sink.write(document)
+            for part in parts:
+                sink.write(part)
             sink.flush()
             source = _open(self._process.stdout)
             answer = json.loads(_exactly(source, int.from_bytes(_exactly(source, 4), "big")))
-            return answer, _exactly(source, int(answer["size"]))
+            return answer, tuple(_exactly(source, int(size)) for size in answer["sizes"])
         finally:
             watchdog.cancel()
 
@@ -112,22 +134,63 @@ class PdfProcesses:
         self._idle: queue.SimpleQueue[_Child] = queue.SimpleQueue()
         self._finalizer = weakref.finalize(self, _close_all, self._idle)
 
-    def append_signature_field(
-        self, document: bytes, field_name: str, room: int, signing_time: datetime
+    def append_field(
+        self, document: bytes, request: FieldRequest, logo: bytes = b""
     ) -> PdfIncrement:
-        """Append an invisible, unsigned signature field (ETSI.CAdES.detached) with ``room`` bytes.
+        """Append an unsigned signature dictionary (ETSI.CAdES.detached), in a field old or new.
 
         Raises DocumentRefusedError naming the cause, or BusyError when all processes are taken.
         """
-        header: dict[str, str | int] = {
+        return self._append({"operation": "field", "field": request.as_json()}, (document, logo))
+
+    def append_signature_field(
+        self, document: bytes, field_name: str, room: int, signing_time: datetime
+    ) -> PdfIncrement:
+        """Append an invisible approval signature; raises as :meth:`append_field`."""
+        return self.append_field(
+            document, FieldRequest(name=field_name, room=room, signing_time=signing_time)
+        )
+
+    def append_archive(
+        self, document: bytes, material: ValidationMaterial, *, field_name: str = "", room: int = 0
+    ) -> PdfIncrement:
+        """Append ``material`` to the DSS, then a document time-stamp if ``room`` (bytes) is kept.
+
+        Raises as :meth:`append_field`.
+        """
+        header = {
+            "operation": "archive",
+            "certificates": len(material.certificates),
+            "ocsp_responses": len(material.ocsp_responses),
             "field_name": field_name,
             "room": room,
-            "signing_time": signing_time.isoformat(),
         }
+        parts = (*material.certificates, *material.ocsp_responses, *material.crls)
+        return self._append(header, (document, *parts))
+
+    def signatures(self, document: bytes) -> SignedPdf:
+        """What is signed in a PDF.
+
+        Raises as :meth:`append_field`, also when a signature does not hold for what follows it.
+        """
+        answer, parts = self._ask({"operation": "signatures"}, (document,))
+        described = answer["signatures"]
+        signatures = tuple(
+            SignatureInPdf(one["field"], one["type"] == "/DocTimeStamp", content)
+            for one, content in zip(described, parts, strict=False)
+        )
+        return SignedPdf(signatures, parts[len(described) :])
+
+    def _append(self, header: Header, parts: Sequence[bytes]) -> PdfIncrement:
+        answer, (appended,) = self._ask(header, parts)
+        notes = tuple(DocumentNote(one) for one in answer["notes"])
+        return PdfIncrement(appended, int(answer["start"]), int(answer["end"]), notes)
+
+    def _ask(self, header: Header, parts: Sequence[bytes]) -> Frame:
         with self._permit():
             child = self._take()
             try:
-                answer, appended = child.ask(header, document)
+                answer, content = child.ask(header, parts)
             except (OSError, EOFError, ValueError) as error:
                 child.close()
                 msg = "the PDF takes more time or memory than is allowed"
@@ -140,7 +203,7 @@ class PdfProcesses:
                 child.close()
                 raise DocumentRefusedError(str(answer["refused"]), field="document")
             self._idle.put(child)
-        return PdfIncrement(appended, int(answer["start"]), int(answer["end"]))
+        return answer, content
 
     def warm(self) -> None:
         """Start one process now, so that the first document does not wait for it."""
