@@ -5,6 +5,7 @@ from typing import Protocol
 
 import click
 
+from signer.operations.applications import ChangeApplication, RegisterApplication
 from signer.operations.clients import (
     ChangeClient,
     FindClients,
@@ -26,7 +27,7 @@ ACTOR = "operator"
 
 
 class OperatorServices(Protocol):
-    """The operations of ``chancela client`` and ``chancela provider``."""
+    """The operations of ``chancela client``, ``application`` and ``provider``."""
 
     @property
     def clock(self) -> Clock:
@@ -61,6 +62,16 @@ class OperatorServices(Protocol):
     @property
     def find_clients(self) -> FindClients:
         """``client list`` and ``client show``."""
+        ...
+
+    @property
+    def register_application(self) -> RegisterApplication:
+        """``application create``."""
+        ...
+
+    @property
+    def change_application(self) -> ChangeApplication:
+        """``application policy`` and ``application list``."""
         ...
 
     @property

@@ -8,6 +8,7 @@ from signer.adapters.store.accounts import SQLAccountStore
 from signer.domain.errors import ChannelUnavailableError
 from signer.domain.values import SignerId
 from signer.operations.accounts import ChangeAccount, NewLink, RegisterCitizen
+from signer.operations.applications import ChangeApplication, RegisterApplication
 from signer.operations.clients import (
     ChangeClient,
     FindClients,
@@ -77,6 +78,19 @@ class CommandServices:
     def find_clients(self) -> FindClients:
         """Registered programs."""
         return FindClients(store=self.process.stores.clients)
+
+    @cached_property
+    def register_application(self) -> RegisterApplication:
+        """New program of the CMD services."""
+        stores = self.process.stores
+        return RegisterApplication(
+            stores.applications, stores.clients, self.clock, secrets.token_bytes
+        )
+
+    @cached_property
+    def change_application(self) -> ChangeApplication:
+        """Its rules."""
+        return ChangeApplication(self.process.stores.applications)
 
     @property
     def account_search(self) -> SQLAccountStore:

@@ -102,11 +102,11 @@ class RegisterClient:
         Raises ConflictError when the id is taken, QSCDUnavailableError when a webhook secret
         cannot be protected.
         """
-        secret = _new_secret(self.random_bytes)
+        secret = new_secret(self.random_bytes)
         webhook_secret: Secret | None = None
         protected: bytes | None = None
         if new.webhook_url is not None:
-            webhook_secret = _new_secret(self.random_bytes)
+            webhook_secret = new_secret(self.random_bytes)
             protected = self.vault.protect(
                 WEBHOOK_SECRET, webhook_secret.reveal().encode(), aad=new.id.encode()
             )
@@ -154,7 +154,7 @@ class RotateSecret:
         """
         if not timedelta(0) <= overlap <= MAX_OVERLAP:
             raise InvalidRequestError("between 0 and 30 days", field="overlap")
-        secret = _new_secret(self.random_bytes)
+        secret = new_secret(self.random_bytes)
         now = self.clock.now()
         facts: dict[str, str | int] = {
             "changed": "secret",
@@ -285,7 +285,7 @@ class AuthenticateClient:
         raise ClientAuthenticationError
 
 
-def _new_secret(random_bytes: RandomBytes) -> Secret:
+def new_secret(random_bytes: RandomBytes) -> Secret:
     """256 random bits as 43 characters of base64url."""
     return Secret(urlsafe_b64encode(random_bytes(SECRET_BYTES)).rstrip(b"=").decode())
 

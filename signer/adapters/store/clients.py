@@ -63,15 +63,8 @@ class SQLClientStore:
         A duplicate writes nothing, so its audit record is the caller's to give to ``refuse``.
         """
         with self._database.begin() as connection:
-            added = connection.execute(
-                insert_for(connection, client)
-                .values({**_to_row(new), "id": new.id, "created_at": new.created_at})
-                .on_conflict_do_nothing()
-                .returning(client.c.id)
-            ).one_or_none()
-            if added is None:
+            if not insert_client(connection, new, secret_sha256):
                 return False
-            _insert_secret(connection, new.id, secret_sha256, new.created_at)
             self._chain.append(connection, audit)
             return True
 
@@ -79,13 +72,13 @@ class SQLClientStore:
         """One client."""
         with self._database.look() as connection:
             row = _BY_ID.one_or_none(connection, id=client_id)
-        return None if row is None else _to_client(row)
+        return None if row is None else client_of(row)
 
     def all(self) -> tuple[Client, ...]:
         """Every client, ordered by id."""
         with self._database.read() as connection:
             rows = connection.execute(select(client).order_by(client.c.id)).all()
-        return tuple(_to_client(row) for row in rows)
+        return tuple(client_of(row) for row in rows)
 
     def credentials(self, client_id: ClientId) -> tuple[Client | None, tuple[StoredSecret, ...]]:
         """The client and its secrets, newest first; the same query for unknown ids."""
@@ -98,7 +91,7 @@ class SQLClientStore:
             for row in rows
             if row.secret_sha256 is not None
         )
-        return _to_client(rows[0]), stored
+        return client_of(rows[0]), stored
 
     def rotate(
         self,
@@ -186,6 +179,20 @@ class SQLClientStore:
             self._chain.append(connection, audit)
 
 
+def insert_client(connection: Connection, new: Client, secret_sha256: str) -> bool:
+    """Client and first secret in the caller's transaction; False when the id is taken."""
+    added = connection.execute(
+        insert_for(connection, client)
+        .values({**_to_row(new), "id": new.id, "created_at": new.created_at})
+        .on_conflict_do_nothing()
+        .returning(client.c.id)
+    ).one_or_none()
+    if added is None:
+        return False
+    _insert_secret(connection, new.id, secret_sha256, new.created_at)
+    return True
+
+
 def _lock(connection: Connection, client_id: ClientId) -> bool:
     """Hold the client's row until the end of the transaction."""
     statement = (
@@ -226,7 +233,8 @@ def _array(values: Iterable[str]) -> str:
     return json.dumps(list(values), ensure_ascii=False)
 
 
-def _to_client(row: AnyRow) -> Client:
+def client_of(row: AnyRow) -> Client:
+    """A client row, or a row with all its columns."""
     return Client(
         id=ClientId(row.id),
         tenant=TenantId(row.tenant),
