@@ -8,6 +8,7 @@ from api.settings import Settings
 from signer.adapters.buffered_statistics import BufferedStatistics
 from signer.adapters.store.account_life import SQLAccountLife
 from signer.adapters.store.accounts import SQLAccountStore
+from signer.adapters.store.applications import SQLApplicationStore
 from signer.adapters.store.attempts import SQLAttemptStore
 from signer.adapters.store.audit_chain import AuditChain
 from signer.adapters.store.audit_log import SQLAuditLog
@@ -52,6 +53,7 @@ class Stores:
     account_life: SQLAccountLife
     links: SQLLinkStore
     clients: SQLClientStore
+    applications: SQLApplicationStore
     certificates: SQLCertificateStore
     idempotency: SQLIdempotencyStore
     totp: SQLTOTPStore
@@ -114,6 +116,7 @@ def open_stores(settings: Settings, clock: Clock | None = None) -> Stores:
         account_life=SQLAccountLife(database, chain, queue),
         links=SQLLinkStore(database, chain, queue),
         clients=SQLClientStore(database, chain, ClientTransactions(time)),
+        applications=SQLApplicationStore(database, chain),
         certificates=SQLCertificateStore(database, chain),
         idempotency=SQLIdempotencyStore(database, time),
         totp=SQLTOTPStore(database, chain),
