@@ -20,6 +20,7 @@ from signer.formats.pdf_writing import Appended, append_archive, append_field
 
 Header = dict[str, Any]
 Frame = tuple[Header, tuple[bytes, ...]]
+_DISCARDED_AT_ONCE: Final = 1 << 16
 
 
 def _field(header: Header, document: bytes, logo: bytes) -> Frame:
@@ -107,11 +108,21 @@ def write_frame(sink: BinaryIO, header: Header, parts: Sequence[bytes]) -> None:
     sink.flush()
 
 
+def _next_frame() -> Frame | None:
+    try:
+        return read_frame(sys.stdin.buffer)
+    except MemoryError:
+        write_frame(sys.stdout.buffer, {"refused": "the PDF takes more memory than is allowed"}, ())
+        while sys.stdin.buffer.read(_DISCARDED_AT_ONCE):  # who writes must not be cut off
+            pass
+        return None
+
+
 def main(memory: int, cpu_seconds: int) -> None:
     """Serve frames until the input ends; ``memory`` in bytes of address space."""
     logging.disable(logging.CRITICAL)
     _limit(memory)
-    while (frame := read_frame(sys.stdin.buffer)) is not None:
+    while (frame := _next_frame()) is not None:
         _limit_cpu(cpu_seconds)
         header, parts = answer(*frame)
         write_frame(sys.stdout.buffer, header, parts)

@@ -3,6 +3,7 @@
 import json
 import os
 import queue
+import signal
 import subprocess
 import sys
 import threading
@@ -13,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import IO, Any, Final, final
 
-from signer.domain.errors import BusyError, DocumentRefusedError
+from signer.domain.errors import BusyError, DocumentRefusedError, UnavailableError
 from signer.formats.pdf_requests import DocumentNote, FieldRequest
 from signer.ports import ValidationMaterial
 
@@ -57,7 +58,8 @@ class PdfLimits:
     """What one document may cost."""
 
     seconds: int = 10
-    """Wall clock and CPU."""
+    """Wall clock."""
+    cpu_seconds: int = 10
     memory: int = 768 * 1024 * 1024
     """Bytes of address space of a process, the interpreter and its libraries included."""
 
@@ -67,8 +69,9 @@ class _Child:
 
     def __init__(self, limits: PdfLimits) -> None:
         self._limits = limits
+        self._overdue = False
         self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-            [sys.executable, "-I", "-m", _MODULE, str(limits.memory), str(limits.seconds)],
+            [sys.executable, "-I", "-m", _MODULE, str(limits.memory), str(limits.cpu_seconds)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -78,7 +81,7 @@ class _Child:
 
     def ask(self, header: Header, parts: Sequence[bytes]) -> Frame:
         """Send and receive one frame; raises OSError, ValueError or EOFError if the child died."""
-        watchdog = threading.Timer(self._limits.seconds, self._process.kill)
+        watchdog = threading.Timer(self._limits.seconds, self._end_overdue)
         watchdog.daemon = True
         watchdog.start()
         try:
@@ -93,6 +96,19 @@ class _Child:
             return answer, tuple(_exactly(source, int(size)) for size in answer["sizes"])
         finally:
             watchdog.cancel()
+
+    def _end_overdue(self) -> None:
+        self._overdue = True
+        self._process.kill()
+
+    @property
+    def is_running(self) -> bool:
+        return self._process.poll() is None
+
+    @property
+    def ran_out_of_time(self) -> bool:
+        """Whether a closed process ended because of the time the document took."""
+        return self._overdue or self._process.returncode == -signal.SIGXCPU
 
     def close(self) -> None:
         self._process.kill()
@@ -139,7 +155,8 @@ class PdfProcesses:
     ) -> PdfIncrement:
         """Append an unsigned signature dictionary (ETSI.CAdES.detached), in a field old or new.
 
-        Raises DocumentRefusedError naming the cause, or BusyError when all processes are taken.
+        Raises DocumentRefusedError naming the cause, BusyError when all processes are taken, and
+        UnavailableError when the process ended for a reason that is not the document's.
         """
         return self._append({"operation": "field", "field": request.as_json()}, (document, logo))
 
@@ -193,8 +210,11 @@ class PdfProcesses:
                 answer, content = child.ask(header, parts)
             except (OSError, EOFError, ValueError) as error:
                 child.close()
-                msg = "the PDF takes more time or memory than is allowed"
-                raise DocumentRefusedError(msg, field="document") from error
+                if child.ran_out_of_time:
+                    msg = "the PDF takes more time than is allowed"
+                    raise DocumentRefusedError(msg, field="document") from error
+                msg = "the process that reads PDFs ended unexpectedly"
+                raise UnavailableError(msg) from error
             except BaseException:
                 child.close()
                 raise
@@ -224,7 +244,10 @@ class PdfProcesses:
             self._permits.release()
 
     def _take(self) -> _Child:
-        try:
-            return self._idle.get_nowait()
-        except queue.Empty:
-            return _Child(self._limits)
+        with suppress(queue.Empty):
+            while True:
+                child = self._idle.get_nowait()
+                if child.is_running:
+                    return child
+                child.close()
+        return _Child(self._limits)

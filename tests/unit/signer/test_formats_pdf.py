@@ -2,6 +2,8 @@
 
 import io
 import os
+import signal
+import threading
 import time
 import zlib
 
@@ -16,7 +18,8 @@ from pyhanko.sign.fields import MDPPerm
 from pyhanko.sign.signers.pdf_cms import SimpleSigner
 from pyhanko.sign.signers.pdf_signer import PdfSignatureMetadata
 
-from signer.domain.errors import DocumentRefusedError
+from signer.domain.errors import DocumentRefusedError, UnavailableError
+from signer.formats import pdf_process
 from signer.formats.pades import PAdES
 from signer.formats.pdf_process import PdfLimits, PdfProcesses
 from tests.fixtures.pdfs import HEADER, stream_object, write_pdf
@@ -95,42 +98,96 @@ def test_a_hostile_pdf_is_refused_and_the_next_is_signed(pades, document, cause,
     pades.inspect(pdf)
 
 
-def test_a_pdf_that_takes_too_long_is_refused_in_time(pdf):
-    processes = PdfProcesses(size=1, limits=PdfLimits(seconds=1))
-    try:
-        PAdES(processes).inspect(pdf)
-        begun = time.monotonic()
-        with pytest.raises(DocumentRefusedError):
-            PAdES(processes).inspect(HEADER + b"(" * 15_000_000 + b"startxref\n9\n%%EOF")
-        assert time.monotonic() - begun < 30
-        PAdES(processes).inspect(pdf)
-    finally:
+@pytest.fixture
+def limited():
+    """``limited(seconds=1)``: one process at a time with these limits."""
+    made = []
+
+    def make(**limits):
+        made.append(PdfProcesses(size=1, limits=PdfLimits(**limits)))
+        return made[-1]
+
+    yield make
+    for processes in made:
         processes.close()
 
 
-def test_a_process_killed_from_outside_is_replaced(pdf):
-    processes = PdfProcesses(size=1)
-    try:
-        PAdES(processes).inspect(pdf)
-        child = processes._idle.get()  # noqa: SLF001 - the test plays the kernel
-        child._process.kill()  # noqa: SLF001 - as above
-        child._process.wait()  # noqa: SLF001 - as above
-        processes._idle.put(child)  # noqa: SLF001 - as above
-        with pytest.raises(DocumentRefusedError):
-            PAdES(processes).inspect(pdf)
-        PAdES(processes).inspect(pdf)
-    finally:
-        processes.close()
+SLOW = HEADER + b"(" * 15_000_000 + b"startxref\n9\n%%EOF"
+"""Minutes of backtracking."""
 
 
-def test_memory_of_a_process_is_limited(pdf):
-    processes = PdfProcesses(size=1, limits=PdfLimits(memory=400 << 20))
-    try:
-        with pytest.raises(DocumentRefusedError, match=r"memory|unpacks|broken"):
-            PAdES(processes, size_limit=400 << 20).inspect(pdf + bytes(150 << 20) + b"%%EOF")
+@pytest.mark.parametrize(
+    "limits",
+    [
+        pytest.param({"seconds": 1, "cpu_seconds": 1000}, id="wall clock"),
+        pytest.param({"seconds": 1000, "cpu_seconds": 1}, id="processor"),
+    ],
+)
+def test_each_limit_of_time_refuses_the_document_and_spares_the_next(pdf, limited, limits):
+    processes = limited(**limits)
+    PAdES(processes).inspect(pdf)
+    begun = time.monotonic()
+    with pytest.raises(DocumentRefusedError, match="more time than is allowed"):
+        PAdES(processes).inspect(SLOW)
+    assert time.monotonic() - begun < 60
+    PAdES(processes).inspect(pdf)
+
+
+def _behind(pdf, size):
+    return pdf + bytes(size) + b"%%EOF"
+
+
+@pytest.mark.parametrize(
+    ("document", "cause"),
+    [
+        pytest.param(lambda pdf: _behind(pdf, 1 << 29), "takes more memory", id="as it comes"),
+        pytest.param(HOSTILE["stacked flate bomb"][0], "unpacks to more", id="as it unpacks"),
+    ],
+)
+def test_the_limit_of_memory_refuses_the_document_and_spares_the_next(
+    pdf, limited, document, cause
+):
+    processes = limited(seconds=1000, cpu_seconds=1000, memory=400 << 20)
+    given = document(pdf) if callable(document) else document
+    with pytest.raises(DocumentRefusedError, match=cause):
+        PAdES(processes, size_limit=1 << 30).inspect(given)
+    PAdES(processes).inspect(pdf)
+
+
+def _end(processes, how):
+    child = processes._idle.get()  # noqa: SLF001 - the test plays the kernel
+    child._process.send_signal(how)  # noqa: SLF001 - as above
+    processes._idle.put(child)  # noqa: SLF001 - as above
+    return child._process  # noqa: SLF001 - as above
+
+
+def test_a_process_that_ended_while_idle_is_replaced_unseen(pdf, limited):
+    processes = limited()
+    PAdES(processes).inspect(pdf)
+    _end(processes, signal.SIGKILL).wait()
+    PAdES(processes).inspect(pdf)
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSEGV, signal.SIGTERM])
+def test_a_process_that_ends_over_a_document_within_its_limits_is_our_fault(pdf, limited, how):
+    processes = limited()
+    processes.warm()
+    process = _end(processes, signal.SIGSTOP)  # takes the document and does not begin
+    timer = threading.Timer(
+        0.5, lambda: (process.send_signal(how), process.send_signal(signal.SIGCONT))
+    )
+    timer.start()
+    with pytest.raises(UnavailableError) as fault:
         PAdES(processes).inspect(pdf)
-    finally:
-        processes.close()
+    assert type(fault.value) is UnavailableError
+    timer.join()
+    PAdES(processes).inspect(pdf)
+
+
+def test_a_process_that_cannot_even_start_is_our_fault(pdf, limited, monkeypatch):
+    monkeypatch.setattr(pdf_process, "_MODULE", "signer.formats.no_such_module")
+    with pytest.raises(UnavailableError):
+        PAdES(limited()).inspect(pdf)
 
 
 def test_a_child_gets_no_environment(monkeypatch):
