@@ -42,6 +42,28 @@ class CertificatePolicies:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SealStyle:
+    """How visible seals look; lengths in points, colours as red, green, blue from 0 to 1."""
+
+    language: str
+    """BCP 47."""
+    time_zone: str
+    """IANA name."""
+    date_format: str
+    """For ``strftime``."""
+    labels: tuple[tuple[str, str], ...]
+    """What is shown and under which words, top down."""
+    width: float
+    margin: float
+    padding: float
+    font_size: float
+    smallest_font_size: float
+    label_colour: tuple[float, float, float]
+    text_colour: tuple[float, float, float]
+    line_colour: tuple[float, float, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CountryProfile:
     """One country's particulars."""
 
@@ -49,6 +71,7 @@ class CountryProfile:
     """ISO 3166-1 alpha-2, upper case."""
     language: str
     policies: CertificatePolicies
+    seal: SealStyle
     serial_number_default: str
     serial_number_forms: tuple[SerialNumberForm, ...]
 
@@ -85,6 +108,7 @@ class CountryProfile:
                 service=tuple(policies["service"]),
                 time_stamp=policies["time_stamp"],
             ),
+            seal=_seal(content),
             serial_number_default=numbers["default"],
             serial_number_forms=tuple(
                 SerialNumberForm(
@@ -95,3 +119,17 @@ class CountryProfile:
                 for name, form in numbers["forms"].items()
             ),
         )
+
+
+def _seal(content: dict[str, Any]) -> SealStyle:
+    country = content["country"]
+    style = dict(content["seal"])
+    colours = {
+        name: tuple(style.pop(name)) for name in ("label_colour", "text_colour", "line_colour")
+    }
+    return SealStyle(
+        language=f"{country['language']}-{country['code']}",
+        labels=tuple(style.pop("labels").items()),
+        **colours,
+        **style,
+    )
