@@ -113,6 +113,21 @@ class FieldDecryptor(Protocol):
         ...
 
 
+class KeyAgreement(Protocol):
+    """Agrees secrets with clients on our published P-256 keys (token ``sam``)."""
+
+    def agree(self, key_id: str, x: bytes, y: bytes) -> bytes:
+        """ECDH with the other side's point: Z, 32 bytes.
+
+        Raises InvalidRequestError, always the same, for an unknown key or a point off the curve.
+        """
+        ...
+
+    def public_keys(self) -> tuple[tuple[str, bytes], ...]:
+        """(key id, SubjectPublicKeyInfo DER), the current one first."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
     """A message to a person, ready to be sent."""
@@ -160,6 +175,32 @@ class TimestampAuthority(Protocol):
 
     def stamp(self, digest: Digest) -> TimestampToken:
         """Raises TimestampUnavailableError when no verified token can be had."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValidationMaterial:
+    """What lets a signature be verified when nobody answers any more; each value once (DER)."""
+
+    certificates: tuple[bytes, ...] = ()
+    """Every certificate of every path, anchors included only where the format wants them."""
+    ocsp_responses: tuple[bytes, ...] = ()
+    """``OCSPResponse`` (RFC 6960, 4.2.1), status successful."""
+    crls: tuple[bytes, ...] = ()
+
+
+class ValidationDataSource(Protocol):
+    """Collects verified revocation data for certificate paths."""
+
+    def collect(
+        self, certificates: Sequence[bytes], pool: Sequence[bytes] = ()
+    ) -> ValidationMaterial:
+        """Paths and revocation data for each of ``certificates`` (DER, end entities).
+
+        ``pool`` are further certificates that may lie on a path.  Responders' certificates are
+        covered too.  Raises RevocationUnavailableError when an answer cannot be had now,
+        InvalidRequestError when a certificate is revoked or leads to no trust anchor.
+        """
         ...
 
 

@@ -141,7 +141,7 @@ def cades_row(floors: Floors) -> Row:
         def finish() -> None:
             values = qscd.sign(authorisation)
             preparation.demand_verified(credential, authorisation, values)
-            documents.finish(made, values[0], None)
+            documents.finish(made, values[0], ready.transaction.items[0])
 
         return before, measure_each([finish])
 

@@ -17,6 +17,7 @@ from signer.domain.errors import (
     InvalidRequestError,
     NotFoundError,
     RetryLaterError,
+    RevocationUnavailableError,
     SigningServiceError,
     TimestampUnavailableError,
     TransactionEndedError,
@@ -108,7 +109,11 @@ def _enter_code(page: SigningPage, token: str) -> Response:
         return _back(token)
     try:
         page.enter_code(transaction, _handle(), _field("code"))
-    except (TransactionEndedError, TimestampUnavailableError):
+    except (
+        TransactionEndedError,
+        TimestampUnavailableError,
+        RevocationUnavailableError,
+    ):
         # The page itself says how it stands: ended, or signed and awaiting its time-stamp.
         return _back(token)
     except SigningServiceError as error:

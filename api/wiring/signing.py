@@ -21,6 +21,7 @@ from signer.domain.values import Secret, SignerId
 from signer.formats.assembly import DocumentSigner, baseline_formats
 from signer.formats.pades import PAdES
 from signer.formats.pdf_process import PdfProcesses
+from signer.formats.port import TrustServices
 from signer.operations.outgoing import Composer
 from signer.operations.signing.certificates import FindCertificates
 from signer.operations.signing.code_entry import EnterCode
@@ -140,7 +141,8 @@ def signing(
     clock, transactions, statistics = stores.clock, stores.transactions, stores.statistics
     messages = SigningMessages(composer, clock, people.webhook_url)
     pades = PAdES(PdfProcesses(), size_limit=settings.document_maximum_megabytes * 1024 * 1024)
-    documents = DocumentSigner(baseline_formats(pades))
+    services = TrustServices(timestamps=trust.timestamps, validation_data=trust.validation_data)
+    documents = DocumentSigner(baseline_formats(pades), services)
     code_lifetime = timedelta(seconds=settings.code_lifetime_seconds)
     end = EndSigning(
         transactions=transactions, messages=messages, statistics=statistics, clock=clock
@@ -149,7 +151,6 @@ def signing(
         accounts=people,
         transactions=transactions,
         documents=documents,
-        timestamps=trust.timestamps,
         messages=messages,
         statistics=statistics,
         clock=clock,

@@ -1,8 +1,10 @@
 """Certificates and time: the hierarchy on disk, the authorities on its keys."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
+from typing import final
 
 from cryptography import x509
 from cryptography.x509.oid import NameOID
@@ -29,7 +31,8 @@ from certs.tsa import LocalTimestampAuthority, TimeStampingUnit
 from certs.tsa_client import HTTPTimestampAuthority, TimestampSource
 from hsm.service_keys import ServiceKey
 from signer.country import CountryProfile
-from signer.ports import TimestampAuthority
+from signer.domain.errors import RevocationUnavailableError
+from signer.ports import TimestampAuthority, ValidationDataSource, ValidationMaterial
 
 
 class Trust:
@@ -152,6 +155,11 @@ class Trust:
         )
 
     @cached_property
+    def validation_data(self) -> ValidationDataSource:
+        """Where revocation data for B-LT and B-LTA comes from."""
+        return _NoValidationData()
+
+    @cached_property
     def timestamps(self) -> TimestampAuthority:
         """The configured authorities in order; ``internal`` is our own, in process."""
         if "internal" in self._settings.tsa_urls:
@@ -222,3 +230,15 @@ class Trust:
 def common_name(certificate: x509.Certificate) -> str:
     """CN of the subject."""
     return str(certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value)
+
+
+@final
+class _NoValidationData:
+    """Until a source is wired: levels beyond B-T cannot be reached."""
+
+    def collect(
+        self, certificates: Sequence[bytes], pool: Sequence[bytes] = ()
+    ) -> ValidationMaterial:
+        """See :class:`~signer.ports.ValidationDataSource`."""
+        del certificates, pool
+        raise RevocationUnavailableError

@@ -74,7 +74,7 @@ class Bindings:
         ]
         for item in self.items:
             fields += [item.ordinal, item.kind, item.level, item.name]
-            fields += [item.digest.algorithm.value, item.digest.value]
+            fields += [item.digest.algorithm.value, item.digest.value, item.options.encoded()]
         fields.append(len(self.attributes))
         fields += [attribute.canonical() for attribute in self.attributes]
         fields += [self.text_version, self.text_sha256]

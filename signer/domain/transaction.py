@@ -6,14 +6,17 @@ from datetime import datetime
 from enum import StrEnum, unique
 
 from signer.domain.attribute import ProfessionalAttribute, RequiredAttribute
+from signer.domain.signature_options import PLAIN, SignatureOptions, SignedFile
 from signer.domain.values import (
     ClientId,
     CredentialId,
     Digest,
+    DigestAlgorithm,
     KeyAlgorithm,
     SignerId,
     TenantId,
     TransactionId,
+    length_prefixed,
 )
 
 
@@ -66,12 +69,24 @@ class ItemKind(StrEnum):
     PADES = "pades"
     """A whole PDF in, the signed PDF out."""
     CADES = "cades"
-    """A whole file in, a complete detached CAdES CMS out."""
+    """A whole file in, a complete CAdES CMS out: detached or, by option, with its content."""
+    XADES_DIGEST = "xades-digest"
+    """Digests of files, or of an exclusively canonicalised document, in; ds:Signature out."""
+    XADES = "xades"
+    """Whole files in, XML out."""
+    JADES_DIGEST = "jades-digest"
+    """Digests in, a detached JAdES out."""
+    JADES = "jades"
+    """A whole file in, a JAdES out."""
+    ASIC_S = "asic-s"
+    """One file in, an ASiC-S container out."""
+    ASIC_E = "asic-e"
+    """Files in, an ASiC-E container out."""
 
     @property
     def is_whole_document(self) -> bool:
         """True when the service gets the bytes themselves."""
-        return self in {ItemKind.PADES, ItemKind.CADES}
+        return self is not ItemKind.RAW and not self.value.endswith("-digest")
 
 
 @unique
@@ -96,8 +111,21 @@ class SigningItem:
     level: Level = Level.B_B
     document: bytes | None = field(default=None, repr=False)
     """The bytes of a whole document; their digest is ``digest``."""
+    files: tuple[SignedFile, ...] = ()
+    """Several files under one signature; then ``document`` is None and ``digest`` is
+    :func:`files_digest` of them.
+    """
+    options: SignatureOptions = PLAIN
     result: bytes | None = field(default=None, repr=False)
     """Signature value, CMS (DER) or signed document, once signed."""
+
+
+def files_digest(algorithm: DigestAlgorithm, files: tuple[SignedFile, ...]) -> Digest:
+    """One digest that stands for several files: over their names, types and digests, in order."""
+    fields: list[bytes | str] = ["chancela-files/1"]
+    for one in files:
+        fields += [one.name, one.media_type, one.digest.algorithm.value, one.digest.value]
+    return Digest.of(algorithm, length_prefixed(*fields))
 
 
 @dataclass(frozen=True, slots=True)

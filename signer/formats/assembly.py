@@ -7,12 +7,11 @@ from types import MappingProxyType
 from typing import final
 
 from signer.domain.errors import InvalidRequestError
-from signer.domain.transaction import ItemKind, Level, SigningItem
-from signer.domain.values import Digest, SignatureAlgorithm, SignatureValue
+from signer.domain.transaction import ItemKind, SigningItem
+from signer.domain.values import SignatureAlgorithm, SignatureValue
 from signer.formats.cades import CAdES
 from signer.formats.pades import PAdES, PAdESDigest
-from signer.formats.port import Prepared, SignatureFormat, SigningIdentity
-from signer.ports import TimestampAuthority
+from signer.formats.port import Prepared, SignatureFormat, SigningIdentity, TrustServices
 
 
 @final
@@ -21,6 +20,7 @@ class DocumentSigner:
     """Both halves of a signature over documents; the signature itself is made in between."""
 
     formats: Mapping[ItemKind, SignatureFormat]
+    services: TrustServices
 
     def prepare(
         self,
@@ -30,28 +30,20 @@ class DocumentSigner:
     ) -> tuple[Prepared, ...]:
         """What is to be signed for each item, in order.
 
-        ``signing_time`` is in UTC.  Raises InvalidRequestError (level or digest not served) or
-        DocumentRefusedError.
+        ``signing_time`` is in UTC.  Raises what :meth:`SignatureFormat.prepare` raises.
         """
         return tuple(self._prepare(item, identity, signing_time) for item in items)
 
-    def finish(
-        self, prepared: Prepared, value: SignatureValue, authority: TimestampAuthority | None
-    ) -> bytes:
+    def finish(self, prepared: Prepared, value: SignatureValue, item: SigningItem) -> bytes:
         """The result: signature value, CMS (DER) or signed document.
 
-        Raises TimestampUnavailableError when level B-T cannot be reached now; the caller keeps
-        ``prepared`` and ``value`` and calls again later: nothing is signed twice.
+        Raises TimestampUnavailableError or RevocationUnavailableError when the level cannot be
+        reached now; the caller keeps ``prepared`` and ``value`` and calls again later: nothing is
+        signed twice.
         """
         if prepared.kind is ItemKind.RAW:
             return value
-        timestamp = None
-        if prepared.level is not Level.B_B:
-            if authority is None:
-                msg = f"level {prepared.level} needs a time-stamping authority"
-                raise InvalidRequestError(msg, field="level")
-            timestamp = authority.stamp(Digest.of(prepared.algorithm.digest, value))
-        return self.formats[prepared.kind].complete(prepared, value, timestamp)
+        return self.formats[prepared.kind].complete(prepared, value, item, self.services)
 
     def _prepare(
         self, item: SigningItem, identity: SigningIdentity, signing_time: datetime
@@ -59,7 +51,11 @@ class DocumentSigner:
         if item.kind is ItemKind.RAW:
             algorithm = SignatureAlgorithm.of(identity.key_algorithm, item.digest.algorithm)
             return Prepared(kind=item.kind, level=item.level, algorithm=algorithm)
-        return self.formats[item.kind].prepare(item, identity, signing_time)
+        served = self.formats.get(item.kind)
+        if served is None:
+            msg = f"{item.kind} is not served here"
+            raise InvalidRequestError(msg, field=f"items[{item.ordinal}].kind")
+        return served.prepare(item, identity, signing_time, self.services)
 
 
 def baseline_formats(pades: PAdES) -> Mapping[ItemKind, SignatureFormat]:

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, final
 
-from signer.domain.errors import IntegrityAlarmError, InvalidRequestError
+from signer.domain.errors import InvalidRequestError
 from signer.domain.transaction import ItemKind, Level, SigningItem
 from signer.domain.values import Digest, SignatureAlgorithm, SignatureValue
 from signer.formats.cms import template_for, without_root
-from signer.formats.port import Prepared, SigningIdentity
+from signer.formats.port import Prepared, SigningIdentity, TrustServices
 from signer.formats.signer_attributes import signer_attributes_v2
-from signer.ports import TimestampToken
 
 SERVED_LEVELS: Final = frozenset({Level.B_B, Level.B_T})
 
@@ -46,15 +45,13 @@ def prepare_cms(
     )
 
 
-def complete_cms(
-    prepared: Prepared, value: SignatureValue, timestamp: TimestampToken | None
-) -> bytes:
-    """DER of the ContentInfo; raises IntegrityAlarmError when the level lacks its timestamp."""
-    if (prepared.level is Level.B_B) is not (timestamp is None):
-        msg = f"level {prepared.level} does not fit: timestamp is {timestamp is not None}"
-        raise IntegrityAlarmError(msg)
+def complete_cms(prepared: Prepared, value: SignatureValue, services: TrustServices) -> bytes:
+    """DER of the ContentInfo; raises TimestampUnavailableError."""
+    token = None
+    if prepared.level is not Level.B_B:
+        token = services.timestamps.stamp(Digest.of(prepared.algorithm.digest, value)).der
     return template_for(prepared.certificates, prepared.algorithm).signed_data(
-        prepared.to_be_signed, value, timestamp=None if timestamp is None else timestamp.der
+        prepared.to_be_signed, value, timestamp=token
     )
 
 
@@ -64,9 +61,14 @@ class CAdES:
     """Detached CAdES, from a whole file or from its digest alone."""
 
     def prepare(
-        self, item: SigningItem, identity: SigningIdentity, signing_time: datetime
+        self,
+        item: SigningItem,
+        identity: SigningIdentity,
+        signing_time: datetime,
+        services: TrustServices,
     ) -> Prepared:
         """See :class:`~signer.formats.port.SignatureFormat`."""
+        del services
         if item.kind is ItemKind.CADES and (
             item.document is None
             or not Digest.of(item.digest.algorithm, item.document).matches(item.digest)
@@ -76,7 +78,12 @@ class CAdES:
         return prepare_cms(item, identity, item.digest, signing_time=signing_time)
 
     def complete(
-        self, prepared: Prepared, value: SignatureValue, timestamp: TimestampToken | None
+        self,
+        prepared: Prepared,
+        value: SignatureValue,
+        item: SigningItem,
+        services: TrustServices,
     ) -> bytes:
         """See :class:`~signer.formats.port.SignatureFormat`."""
-        return complete_cms(prepared, value, timestamp)
+        del item
+        return complete_cms(prepared, value, services)

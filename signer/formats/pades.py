@@ -17,8 +17,7 @@ from signer.domain.values import Digest, SignatureValue
 from signer.formats.cades import complete_cms, prepare_cms
 from signer.formats.cms import template_for
 from signer.formats.pdf_process import PdfIncrement, PdfProcesses
-from signer.formats.port import Prepared, SigningIdentity
-from signer.ports import TimestampToken
+from signer.formats.port import Prepared, SigningIdentity, TrustServices
 
 _SIGNATURE_ROOM: Final = 512
 """Bytes: the largest signature value, RSA-4096."""
@@ -33,17 +32,26 @@ class PAdESDigest:
     """The CMS of a PAdES whose PDF stays at the client, from the digest of its ByteRange."""
 
     def prepare(
-        self, item: SigningItem, identity: SigningIdentity, signing_time: datetime
+        self,
+        item: SigningItem,
+        identity: SigningIdentity,
+        signing_time: datetime,
+        services: TrustServices,
     ) -> Prepared:
         """See the protocol; the client wrote ``signing_time`` into /M, it is not repeated here."""
-        del signing_time
+        del signing_time, services
         return prepare_cms(item, identity, item.digest, signing_time=None)
 
     def complete(
-        self, prepared: Prepared, value: SignatureValue, timestamp: TimestampToken | None
+        self,
+        prepared: Prepared,
+        value: SignatureValue,
+        item: SigningItem,
+        services: TrustServices,
     ) -> bytes:
         """See :class:`~signer.formats.port.SignatureFormat`."""
-        return complete_cms(prepared, value, timestamp)
+        del item
+        return complete_cms(prepared, value, services)
 
 
 @final
@@ -60,9 +68,14 @@ class PAdES:
         self._append_field(document, room=_ROUNDING, signing_time=datetime.min)  # noqa: DTZ901 - thrown away
 
     def prepare(
-        self, item: SigningItem, identity: SigningIdentity, signing_time: datetime
+        self,
+        item: SigningItem,
+        identity: SigningIdentity,
+        signing_time: datetime,
+        services: TrustServices,
     ) -> Prepared:
         """See :class:`~signer.formats.port.SignatureFormat`."""
+        del services
         document, algorithm = item.document, item.digest.algorithm
         if document is None or not Digest.of(algorithm, document).matches(item.digest):
             msg = "the digest is not that of the PDF"
@@ -82,13 +95,18 @@ class PAdES:
         )
 
     def complete(
-        self, prepared: Prepared, value: SignatureValue, timestamp: TimestampToken | None
+        self,
+        prepared: Prepared,
+        value: SignatureValue,
+        item: SigningItem,
+        services: TrustServices,
     ) -> bytes:
         """See the protocol; raises TimestampUnavailableError when the token is too large."""
+        del item
         if prepared.original is None:
             msg = "a whole PDF is completed with its original"
             raise IntegrityAlarmError(msg)
-        digits = complete_cms(prepared, value, timestamp).hex().encode()
+        digits = complete_cms(prepared, value, services).hex().encode()
         start, end = prepared.contents
         if len(digits) > end - start:
             msg = "the time-stamp token is larger than the room kept for it"

@@ -8,9 +8,10 @@ from typing import Final, Protocol, Self
 
 from signer.domain.attribute import AssertedAttribute
 from signer.domain.errors import IntegrityAlarmError
+from signer.domain.signature_options import SignedFile
 from signer.domain.transaction import ItemKind, Level, SigningItem
 from signer.domain.values import KeyAlgorithm, SignatureAlgorithm, SignatureValue
-from signer.ports import TimestampToken
+from signer.ports import TimestampAuthority, ValidationDataSource
 
 _VERSION: Final = "chancela-prepared/1"
 
@@ -28,6 +29,14 @@ class SigningIdentity:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TrustServices:
+    """What a format asks of others: time, and proof of validity."""
+
+    timestamps: TimestampAuthority
+    validation_data: ValidationDataSource
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
     """A signature waiting for its value.  What will be signed is fixed."""
 
@@ -37,9 +46,13 @@ class Prepared:
     certificates: tuple[bytes, ...] = ()
     """The certificates to embed (DER), the signer's first."""
     to_be_signed: bytes = b""
-    """CAdES, PAdES: DER of the SET OF SignedAttributes.  RAW: empty, the item has the digest."""
+    """The octets whose digest is signed: CAdES, PAdES: DER of the SET OF SignedAttributes; XAdES:
+    the canonical SignedInfo; JAdES: the JWS signing input.  RAW: empty, the item has the digest.
+    """
+    state: bytes = field(default=b"", repr=False)
+    """What else the format needs to complete; only its module reads it."""
     original: bytes | None = field(default=None, repr=False)
-    """PADES: the PDF as it came; not serialised, because its item keeps it."""
+    """Whole documents: the bytes as they came; not serialised, because the item keeps them."""
     increment: bytes = field(default=b"", repr=False)
     """PADES: what is appended to the original, /Contents still zero."""
     contents: tuple[int, int] = (0, 0)
@@ -58,6 +71,7 @@ class Prepared:
             "algorithm": self.algorithm.value,
             "certificates": [b64encode(one).decode() for one in self.certificates],
             "to_be_signed": b64encode(self.to_be_signed).decode(),
+            "state": b64encode(self.state).decode(),
             "increment": b64encode(self.increment).decode(),
             "contents": self.contents,
         }
@@ -67,7 +81,7 @@ class Prepared:
     def from_bytes(cls, data: bytes, *, original: bytes | None = None) -> Self:
         """Inverse of :meth:`to_bytes`; raises IntegrityAlarmError for anything else.
 
-        ``original`` is the PDF of a PADES item.
+        ``original`` is the document of the item.
         """
         try:
             fields = json.loads(data)[_VERSION]
@@ -78,6 +92,7 @@ class Prepared:
                 algorithm=SignatureAlgorithm(fields["algorithm"]),
                 certificates=tuple(b64decode(one) for one in fields["certificates"]),
                 to_be_signed=b64decode(fields["to_be_signed"], validate=True),
+                state=b64decode(fields["state"], validate=True),
                 original=original,
                 increment=b64decode(fields["increment"], validate=True),
                 contents=(start, end),
@@ -88,22 +103,51 @@ class Prepared:
 
 
 class SignatureFormat(Protocol):
-    """PAdES, CAdES: the same two steps, with the signature made in between."""
+    """One AdES format: the same two steps, with the signature made in between."""
 
     def prepare(
-        self, item: SigningItem, identity: SigningIdentity, signing_time: datetime
+        self,
+        item: SigningItem,
+        identity: SigningIdentity,
+        signing_time: datetime,
+        services: TrustServices,
     ) -> Prepared:
         """Fix what is signed.
 
-        Raises InvalidRequestError (level or digest not served) or DocumentRefusedError.
+        Raises InvalidRequestError (level, digest or option not served), DocumentRefusedError, or
+        TimestampUnavailableError (a content time-stamp was asked).
         """
         ...
 
     def complete(
-        self, prepared: Prepared, value: SignatureValue, timestamp: TimestampToken | None
+        self,
+        prepared: Prepared,
+        value: SignatureValue,
+        item: SigningItem,
+        services: TrustServices,
     ) -> bytes:
-        """CMS (DER) or signed document.  Repeatable: the same input gives the same bytes.
+        """CMS (DER), XML, JSON, container or signed document, at the level of ``prepared``.
 
-        ``timestamp`` is over ``value``, and None at level B-B only.
+        Raises TimestampUnavailableError or RevocationUnavailableError when the level cannot be
+        reached now: the caller keeps ``prepared`` and ``value`` and calls again later.
+        """
+        ...
+
+
+class Extender(Protocol):
+    """Raises the level of a signature made before, here or elsewhere."""
+
+    def extend(
+        self,
+        signed: bytes,
+        level: Level,
+        services: TrustServices,
+        detached: tuple[SignedFile, ...] = (),
+    ) -> bytes:
+        """The same file at ``level``; at B-LTA already: renewed with a further time-stamp.
+
+        ``detached`` are the contents where the file has none.  Raises DocumentRefusedError (broken
+        or not of this format), InvalidRequestError (level below what it has),
+        TimestampUnavailableError or RevocationUnavailableError.
         """
         ...

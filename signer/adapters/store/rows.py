@@ -11,17 +11,12 @@ from signer.domain.attribute import ProfessionalAttribute, RequiredAttribute
 from signer.domain.bindings import SlotContext, Stage
 from signer.domain.credential import ActivationKind, Credential, CredentialState
 from signer.domain.transaction import (
-    ItemKind,
-    Level,
     SigningItem,
     Transaction,
     TransactionState,
 )
 from signer.domain.values import (
-    DTBSR,
     CredentialId,
-    Digest,
-    DigestAlgorithm,
     KeyAlgorithm,
     SignerId,
     TenantId,
@@ -165,21 +160,6 @@ def required_of(text: str) -> tuple[RequiredAttribute, ...]:
 
 def _pairs(pairs: Sequence[Sequence[str]]) -> tuple[tuple[str, str], ...]:
     return tuple((name, value) for name, value in pairs)
-
-
-def item_of(row: AnyRow) -> SigningItem:
-    """A signing_item row."""
-    kind = ItemKind(row.kind)
-    digest_class = DTBSR if kind is ItemKind.RAW else Digest
-    return SigningItem(
-        ordinal=row.ordinal,
-        kind=kind,
-        name=row.name,
-        digest=digest_class(DigestAlgorithm(row.digest_algorithm), row.digest),
-        level=Level(row.level),
-        document=row.document,
-        result=row.result,
-    )
 
 
 def transaction_of(row: AnyRow, items: Sequence[SigningItem]) -> Transaction:

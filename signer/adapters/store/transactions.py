@@ -8,14 +8,15 @@ from sqlalchemy import ColumnElement, Connection, Select, bindparam, delete, fun
 from signer.adapters.store.audit_chain import AuditChain
 from signer.adapters.store.engine import Database
 from signer.adapters.store.prepared import AnyRow, Prepared, PreparedInsert
-from signer.adapters.store.rows import item_of, required_text, slot_of, transaction_of
+from signer.adapters.store.rows import required_text, slot_of, transaction_of
+from signer.adapters.store.signing_items import item_of, item_values
 from signer.adapters.store.tables.activation import signing_item as items
 from signer.adapters.store.tables.activation import signing_transaction as transactions
 from signer.adapters.store.tables.activation import slot as slots
 from signer.domain.activation import Slot
 from signer.domain.audit import AuditRecord
 from signer.domain.outgoing import OutgoingMessage
-from signer.domain.transaction import Signed, SigningItem, Transaction, TransactionState
+from signer.domain.transaction import Signed, Transaction, TransactionState
 from signer.domain.values import ClientId, TransactionId
 
 _OPEN = (TransactionState.CREATED.value, TransactionState.ASKED.value)
@@ -83,7 +84,7 @@ class SQLTransactionStore:
         with self._database.begin() as connection:
             _CREATE.run(connection, _values(transaction))
             _CREATE_ITEMS.run(
-                connection, *(_item_values(transaction, item) for item in transaction.items)
+                connection, *(item_values(transaction.id, item) for item in transaction.items)
             )
             self._chain.append(connection, audit)
 
@@ -328,17 +329,4 @@ def _values(transaction: Transaction) -> dict[str, object]:
         "created_at": transaction.created_at,
         "expires_at": transaction.expires_at,
         "callback_url": transaction.callback_url,
-    }
-
-
-def _item_values(transaction: Transaction, item: SigningItem) -> dict[str, object]:
-    return {
-        "transaction_id": transaction.id,
-        "ordinal": item.ordinal,
-        "kind": item.kind.value,
-        "level": item.level.value,
-        "name": item.name,
-        "digest_algorithm": item.digest.algorithm.value,
-        "digest": item.digest.value,
-        "document": item.document,
     }

@@ -11,6 +11,7 @@ from signer.domain.authorisation import Authorisation
 from signer.domain.credential import Credential
 from signer.domain.errors import (
     IntegrityAlarmError,
+    RevocationUnavailableError,
     TimestampUnavailableError,
     TransactionEndedError,
 )
@@ -19,7 +20,7 @@ from signer.domain.values import SignatureValue
 from signer.formats.assembly import DocumentSigner
 from signer.formats.port import Prepared, SigningIdentity
 from signer.operations.signing.needs import Accounts, Messages, Outcome, Statistics, Transactions
-from signer.ports import Clock, SignatureVerifier, TimestampAuthority
+from signer.ports import Clock, SignatureVerifier
 from signer.sam.documents import DocumentEvidence
 
 STAMP_PATIENCE = timedelta(hours=24)
@@ -84,7 +85,6 @@ class Complete:
     accounts: Accounts
     transactions: Transactions
     documents: DocumentSigner
-    timestamps: TimestampAuthority
     messages: Messages
     statistics: Statistics
     clock: Clock
@@ -99,35 +99,41 @@ class Complete:
     ) -> Outcome:
         """Release the results of a claimed transaction.
 
-        Without a time-stamp the values are kept, the transaction is COMPLETING, and
-        TimestampUnavailableError is raised: the worker goes on, the code is not spent twice.
+        Without a time-stamp or revocation data the values are kept, the transaction is COMPLETING,
+        and TimestampUnavailableError or RevocationUnavailableError is raised: the worker goes on,
+        the code is not spent twice.
         """
         made = (_made(transaction, credential, asserted, values), *_asserted(transaction, asserted))
         try:
-            results = self._finish(prepared, values)
-        except TimestampUnavailableError:
+            results = self._finish(transaction, prepared, values)
+        except (TimestampUnavailableError, RevocationUnavailableError):
             self._keep(transaction, prepared, values, made)
             raise
         return self._release(transaction, results, TransactionState.CLAIMED, made)
 
     def resume(self, transaction: Transaction) -> Outcome:
-        """Complete kept signatures.  Raises TimestampUnavailableError when it still cannot."""
+        """Complete kept signatures.
+
+        Raises TimestampUnavailableError or RevocationUnavailableError when it still cannot.
+        """
         kept = self.transactions.kept_signatures(transaction.id)
         prepared = [
             Prepared.from_bytes(one.prepared, original=item.document)
             for one, item in zip(kept, transaction.items, strict=True)
         ]
         values = [SignatureValue(one.signature) for one in kept]
-        return self._release(
-            transaction, self._finish(prepared, values), TransactionState.COMPLETING, ()
-        )
+        results = self._finish(transaction, prepared, values)
+        return self._release(transaction, results, TransactionState.COMPLETING, ())
 
     def _finish(
-        self, prepared: Sequence[Prepared], values: Sequence[SignatureValue]
+        self,
+        transaction: Transaction,
+        prepared: Sequence[Prepared],
+        values: Sequence[SignatureValue],
     ) -> tuple[bytes, ...]:
         return tuple(
-            self.documents.finish(one, value, self.timestamps)
-            for one, value in zip(prepared, values, strict=True)
+            self.documents.finish(one, value, item)
+            for one, value, item in zip(prepared, values, transaction.items, strict=True)
         )
 
     def _keep(

@@ -23,8 +23,9 @@ def _value(holder, prepared):
 
 
 def test_a_raw_item_gives_its_signature_value(trust, sign):
-    prepared = sign.prepare(trust.ec, item_of(ItemKind.RAW, b"x"))
-    assert sign.documents.finish(prepared, SignatureValue(b"value"), None) == b"value"
+    item = item_of(ItemKind.RAW, b"x")
+    prepared = sign.prepare(trust.ec, item)
+    assert sign.documents.finish(prepared, SignatureValue(b"value"), item) == b"value"
 
 
 def test_order_out_is_order_in(trust, sign, clock):
@@ -81,46 +82,33 @@ def test_a_document_that_is_not_the_granted_one_is_refused(trust, sign, kind, pd
 
 @pytest.mark.parametrize("kind", [ItemKind.CADES, ItemKind.PADES])
 def test_without_a_timestamp_there_is_no_b_t_and_later_there_is(trust, sign, kind, pdf):
-    prepared = sign.prepare(trust.rsa, item_of(kind, pdf, Level.B_T))
+    item = item_of(kind, pdf, Level.B_T)
+    prepared = sign.prepare(trust.rsa, item)
     value = _value(trust.rsa, prepared)
     sign.tsa.down = TimestampUnavailableError()
     with pytest.raises(TimestampUnavailableError):
-        sign.documents.finish(prepared, value, sign.tsa)
+        sign.documents.finish(prepared, value, item)
     sign.tsa.down = None
     original = pdf if kind is ItemKind.PADES else None
     kept = Prepared.from_bytes(prepared.to_bytes(), original=original)
-    made = sign.documents.finish(kept, value, sign.tsa)
+    made = sign.documents.finish(kept, value, item)
     assert (value.hex().encode() if kind is ItemKind.PADES else value) in made
 
 
-def test_b_t_without_an_authority_is_refused(trust, sign):
-    prepared = sign.prepare(trust.ec, item_of(ItemKind.CADES, b"x", Level.B_T))
-    with pytest.raises(InvalidRequestError):
-        sign.documents.finish(prepared, SignatureValue(b"v"), None)
-
-
-def test_a_level_and_its_timestamp_cannot_be_mixed_up(trust, sign, clock):
-    token = TimestampToken(b"\x30\x00", clock.now())
-    for level, timestamp in ((Level.B_B, token), (Level.B_T, None)):
-        prepared = sign.prepare(trust.ec, item_of(ItemKind.CADES, b"x", level))
-        with pytest.raises(IntegrityAlarmError):
-            sign.documents.formats[ItemKind.CADES].complete(
-                prepared, SignatureValue(b"v"), timestamp
-            )
-
-
 def test_a_token_too_large_for_the_pdf_is_the_authoritys_fault(trust, sign, pdf, clock):
-    prepared = sign.prepare(trust.ec, item_of(ItemKind.PADES, pdf, Level.B_T))
-    token = TimestampToken(bytes(20_000), clock.now())
+    item = item_of(ItemKind.PADES, pdf, Level.B_T)
+    prepared = sign.prepare(trust.ec, item)
+    object.__setattr__(sign.tsa, "stamp", lambda _: TimestampToken(bytes(20_000), clock.now()))
     with pytest.raises(TimestampUnavailableError):
-        sign.documents.formats[ItemKind.PADES].complete(prepared, SignatureValue(b"v"), token)
+        sign.documents.finish(prepared, SignatureValue(b"v"), item)
 
 
 def test_completing_twice_gives_the_same_bytes(trust, sign, pdf):
-    prepared = sign.prepare(trust.ec, item_of(ItemKind.PADES, pdf))
+    item = item_of(ItemKind.PADES, pdf)
+    prepared = sign.prepare(trust.ec, item)
     value = _value(trust.ec, prepared)
-    first = sign.documents.finish(prepared, value, None)
-    assert sign.documents.finish(prepared, value, None) == first
+    first = sign.documents.finish(prepared, value, item)
+    assert sign.documents.finish(prepared, value, item) == first
     assert first.startswith(pdf)
 
 
@@ -141,3 +129,11 @@ def test_a_pdf_above_the_limit_is_refused_unread(pades, pdf):
 def test_every_digest_signs_with_its_own_algorithm(trust, sign, algorithm, pdf):
     prepared = sign.prepare(trust.ec, item_of(ItemKind.PADES, pdf, algorithm=algorithm))
     assert prepared.algorithm.digest is algorithm
+
+
+@pytest.mark.parametrize("kind", [ItemKind.CADES_DIGEST, ItemKind.PADES])
+def test_a_kind_that_is_not_wired_is_refused_by_name(trust, sign, clock, kind, pdf):
+    bare = replace(sign.documents, formats={})
+    with pytest.raises(InvalidRequestError) as refused:
+        bare.prepare((item_of(kind, pdf),), trust.ec.identity(), clock.now())
+    assert refused.value.field == "items[0].kind"

@@ -221,7 +221,7 @@ def test_finish_signs_nothing_twice_and_can_be_repeated(trust, sign):
     prepared = sign.prepare(trust.ec, item)
     value = trust.ec.sign(DTBSR.of(DigestAlgorithm.SHA256, prepared.to_be_signed))
     kept = type(prepared).from_bytes(prepared.to_bytes())
-    made = sign.documents.finish(kept, value, sign.tsa)
+    made = sign.documents.finish(kept, value, item)
     (signer_info,) = cms.ContentInfo.load(made)["content"]["signer_infos"]
     assert signer_info["signature"].native == value
     assert sign.tsa.stamped == [Digest.of(DigestAlgorithm.SHA256, value)]
