@@ -49,6 +49,8 @@ class Prepared:
     """The octets whose digest is signed: CAdES, PAdES: DER of the SET OF SignedAttributes; XAdES:
     the canonical SignedInfo; JAdES: the JWS signing input.  RAW: empty, the item has the digest.
     """
+    signed_properties: bytes = field(default=b"", repr=False)
+    """XAdES: the canonical SignedProperties that ``to_be_signed`` refers to."""
     state: bytes = field(default=b"", repr=False)
     """What else the format needs to complete; only its module reads it."""
     original: bytes | None = field(default=None, repr=False)
@@ -71,6 +73,7 @@ class Prepared:
             "algorithm": self.algorithm.value,
             "certificates": [b64encode(one).decode() for one in self.certificates],
             "to_be_signed": b64encode(self.to_be_signed).decode(),
+            "signed_properties": b64encode(self.signed_properties).decode(),
             "state": b64encode(self.state).decode(),
             "increment": b64encode(self.increment).decode(),
             "contents": self.contents,
@@ -92,6 +95,7 @@ class Prepared:
                 algorithm=SignatureAlgorithm(fields["algorithm"]),
                 certificates=tuple(b64decode(one) for one in fields["certificates"]),
                 to_be_signed=b64decode(fields["to_be_signed"], validate=True),
+                signed_properties=b64decode(fields["signed_properties"], validate=True),
                 state=b64decode(fields["state"], validate=True),
                 original=original,
                 increment=b64decode(fields["increment"], validate=True),

@@ -27,7 +27,11 @@ class DocumentEvidence:
     """What the SAM gets beside the granted item, to check the link itself."""
 
     to_be_signed: bytes = b""
-    """DER of the SET OF SignedAttributes (tag 0x31); empty for RAW."""
+    """The octets whose digest is signed: DER of the SET OF SignedAttributes (tag 0x31), the
+    canonical SignedInfo of XAdES; empty for RAW.
+    """
+    signed_properties: bytes = b""
+    """XAdES: the canonical SignedProperties."""
     prepared_document: bytes | None = field(default=None, repr=False)
     """PADES: the prepared PDF, its /Contents still zero."""
 

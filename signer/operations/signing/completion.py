@@ -74,7 +74,9 @@ class Preparation:
 def evidence_of(prepared: Prepared) -> DocumentEvidence:
     """What the SAM gets to see of a prepared item."""
     return DocumentEvidence(
-        to_be_signed=prepared.to_be_signed, prepared_document=prepared.prepared_document
+        to_be_signed=prepared.to_be_signed,
+        signed_properties=prepared.signed_properties,
+        prepared_document=prepared.prepared_document,
     )
 
 
