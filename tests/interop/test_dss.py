@@ -1,0 +1,123 @@
+"""EU DSS, the Commission's reference validator, judges every format, packaging and level."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from signer.formats.assembly import baseline_formats
+from tests.fixtures.dss import Case, Verdict
+from tests.fixtures.dss_rows import (
+    KEYS,
+    POLICIES,
+    POLICY_OID,
+    ROWS,
+    Combination,
+    Variant,
+    Workshop,
+    combinations,
+)
+
+pytestmark = [pytest.mark.interop, pytest.mark.timeout(900)]
+
+DIVERGENCES = Path(__file__).resolve().parents[2] / "docs" / "divergences.d" / "dss.md"
+MATRIX = [pytest.param(one, id=str(one)) for one in combinations()]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Everything signed and judged once; what could not be made says why when asked."""
+
+    verdicts: Mapping[str, tuple[Verdict, ...]]
+    failures: Mapping[str, Exception]
+
+    def __getitem__(self, name: str) -> Verdict:
+        if name in self.failures:
+            raise self.failures[name]
+        (verdict,) = self.verdicts[name]
+        return verdict
+
+
+@pytest.fixture(scope="module")
+def workshop(online_pki, pades) -> Workshop:
+    return Workshop(
+        pki=online_pki,
+        formats=baseline_formats(pades),
+        holders={key: online_pki.citizen(key) for key in KEYS},
+    )
+
+
+@pytest.fixture(scope="module")
+def judged(dss, workshop) -> Judged:
+    cases: list[Case] = []
+    failures: dict[str, Exception] = {}
+    for one in combinations():
+        try:
+            case = workshop.case(one)
+        except Exception as error:  # noqa: BLE001 - the test of this file raises it
+            failures[str(one)] = error
+            continue
+        cases.append(case)
+        if one.variant is Variant.PLAIN:
+            cases += _damaged(one, case)
+    return Judged(dss(cases, POLICIES), failures)
+
+
+def _damaged(one: Combination, case: Case) -> list[Case]:
+    altered = case.content if one.row.detached else one.row.alter(case.content)
+    beside = tuple((name, one.row.alter(content)) for name, content in case.detached)
+    cut = case.content[: len(case.content) * 2 // 3]
+    return [
+        Case(name=f"{one}, altered", content=altered, suffix=case.suffix, detached=beside),
+        Case(name=f"{one}, cut", content=cut, suffix=case.suffix, detached=case.detached),
+    ]
+
+
+@pytest.fixture(scope="module")
+def explained() -> Callable[[str], bool]:
+    """Whether the table of divergences explains a warning: the texts in its first column."""
+    texts = re.findall(r"^\| EU DSS: `([^`]+)`", DIVERGENCES.read_text(), re.MULTILINE)
+    return lambda warning: any(text in warning for text in texts)
+
+
+@pytest.mark.parametrize("one", MATRIX)
+def test_passes_at_the_level_that_was_asked(judged, explained, one: Combination):
+    verdict = judged[str(one)]
+    assert (verdict.indication, verdict.sub_indication) == ("TOTAL_PASSED", None), verdict
+    assert verdict.level == one.row.level_name(one.level)
+    assert not verdict.errors
+    assert [warning for warning in verdict.warnings if not explained(warning)] == []
+
+
+@pytest.mark.parametrize("one", [one for one in MATRIX if one.values[0].variant is Variant.PLAIN])
+@pytest.mark.parametrize("damage", ["altered", "cut"])
+def test_does_not_pass_when_damaged(judged, one: Combination, damage):
+    assert judged[str(one)].has_passed
+    assert not any(verdict.has_passed for verdict in judged.verdicts[f"{one}, {damage}"])
+
+
+@pytest.mark.parametrize(
+    "one", [one for one in MATRIX if one.values[0].variant is Variant.CERTIFIED]
+)
+def test_shows_the_professional_attribute(judged, one: Combination):
+    verdict = judged[str(one)]
+    assert "Advogada 12345L (Ordem dos Exemplos)" in verdict.claimed_roles
+    assert bool(verdict.certified_roles) is one.row.shows_certified
+
+
+@pytest.mark.parametrize("one", [one for one in MATRIX if one.values[0].variant is Variant.POLICY])
+def test_shows_what_was_said_about_the_act(judged, one: Combination):
+    verdict = judged[str(one)]
+    assert verdict.policy is not None
+    assert verdict.policy.removeprefix("urn:oid:") == POLICY_OID
+    assert verdict.policy_matches
+    assert len(verdict.commitments) == 1
+    assert (verdict.city, verdict.country) == ("Évora", "PT")
+    assert verdict.claimed_roles == ("Representante legal",)
+    assert "CONTENT_TIMESTAMP" in verdict.timestamps
+
+
+def test_every_row_is_in_the_matrix():
+    assert {one.values[0].row.name for one in MATRIX} == {row.name for row in ROWS}
