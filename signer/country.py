@@ -123,13 +123,9 @@ class CountryProfile:
 
 def _seal(content: dict[str, Any]) -> SealStyle:
     country = content["country"]
-    style = dict(content["seal"])
-    colours = {
-        name: tuple(style.pop(name)) for name in ("label_colour", "text_colour", "line_colour")
+    style = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in content["seal"].items()
     }
-    return SealStyle(
-        language=f"{country['language']}-{country['code']}",
-        labels=tuple(style.pop("labels").items()),
-        **colours,
-        **style,
-    )
+    labels = tuple(style.pop("labels").items())
+    return SealStyle(language=f"{country['language']}-{country['code']}", labels=labels, **style)

@@ -42,8 +42,7 @@ def _archive(header: Header, document: bytes, *parts: bytes) -> Frame:
 
 def _signatures(header: Header, document: bytes) -> Frame:
     del header
-    described, parts = list_signatures(document)
-    return {"signatures": described}, parts
+    return list_signatures(document)
 
 
 _OPERATIONS: Final[dict[str, Callable[..., Frame]]] = {

@@ -42,15 +42,21 @@ class SignatureInPdf:
 
     field_name: str
     is_timestamp: bool
+    revision: int
+    """In which it was made; the first is 0."""
     cms_der: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class SignedPdf:
-    """What is signed in a PDF, first to last, and the certificates of its DSS (DER)."""
+    """What is signed in a PDF, and what its DSS holds."""
 
     signatures: tuple[SignatureInPdf, ...]
+    """First to last."""
     certificates: tuple[bytes, ...]
+    """Of the DSS, DER."""
+    stored_revision: int
+    """The revision in which revocation data last came into the DSS; -1: it has none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,10 +199,10 @@ class PdfProcesses:
         answer, parts = self._ask({"operation": "signatures"}, (document,))
         described = answer["signatures"]
         signatures = tuple(
-            SignatureInPdf(one["field"], one["type"] == "/DocTimeStamp", content)
+            SignatureInPdf(one["field"], one["type"] == "/DocTimeStamp", one["revision"], content)
             for one, content in zip(described, parts, strict=False)
         )
-        return SignedPdf(signatures, parts[len(described) :])
+        return SignedPdf(signatures, parts[len(described) :], int(answer["stored"]))
 
     def _append(self, header: Header, parts: Sequence[bytes]) -> PdfIncrement:
         answer, (appended,) = self._ask(header, parts)

@@ -140,9 +140,7 @@ def _holds(signature: EmbeddedPdfSignature) -> bool:
     return matches and summary["docmdp_ok"] is True
 
 
-def list_signatures(
-    document: bytes,
-) -> tuple[list[dict[str, Any]], tuple[bytes, ...]]:
+def list_signatures(document: bytes) -> tuple[dict[str, Any], tuple[bytes, ...]]:
     """What is signed in a PDF: descriptions, then each CMS and the certificates of its DSS.
 
     Raises RefusedError when one of the signatures does not hold.
@@ -152,10 +150,25 @@ def list_signatures(
     check_signatures(reader, names)
     described, parts = [], []
     for one in signatures_of(reader, names):
-        described.append({"field": one.field_name, "type": str(one.sig_object_type)})
+        kind = str(one.sig_object_type)
+        described.append({"field": one.field_name, "type": kind, "revision": one.signed_revision})
         # Without the zeros that fill /Contents up.
         parts.append(cms.ContentInfo.load(one.pkcs7_content).dump())
-    return described, (*parts, *_stored_certificates(reader))
+    header = {"signatures": described, "stored": _stored_revision(reader)}
+    return header, (*parts, *_stored_certificates(reader))
+
+
+def _stored_revision(reader: PdfFileReader) -> int:
+    """The revision in which revocation data were last put into the DSS; -1 without any."""
+    store = entry(reader.root, "/DSS") or {}
+    if not entry(store, "/OCSPs") and not entry(store, "/CRLs"):
+        return -1
+    raw = [reader.root.raw_get("/DSS")]
+    raw += [store.raw_get(key) for key in ("/OCSPs", "/CRLs") if key in store]
+    objects = [one for one in raw if isinstance(one, generic.IndirectObject)]
+    # A store that is no object of its own changes with the catalogue.
+    objects = objects or [reader.trailer_view.raw_get("/Root")]
+    return max(reader.xrefs.get_last_change(one.reference) for one in objects)
 
 
 def _stored_certificates(reader: PdfFileReader) -> tuple[bytes, ...]:
