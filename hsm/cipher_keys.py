@@ -63,6 +63,11 @@ class PKCS11CipherKeys:
         """Of all active keys, the current one first; empty before the first key was made."""
         return tuple(one.certificate for one in self._keys())
 
+    @property
+    def sizes(self) -> frozenset[int]:
+        """Ciphertext lengths in bytes that the active keys take."""
+        return frozenset({CIPHER_KEY_BITS // 8})
+
     def decrypt_all(self, ciphertext: bytes) -> tuple[bytes, ...]:
         """RSAES-PKCS1-v1_5 with every active key: one candidate per key, the current one first.
 

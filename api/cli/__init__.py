@@ -12,6 +12,7 @@ from api import __version__
 # The bootstrap prints this table before anything is installed: one entry, one line.
 _COMMANDS: Final = {
     "application": "programs of the CMD signature services: create, list, policy",
+    "archive": "calls of CMD clients without secrets: export",
     "audit": "what was done: verify, export, show",
     "backup": "copy database, tokens and certificates to a new folder",
     "bench": "measure this machine: rates, times and ratios, targets beside",

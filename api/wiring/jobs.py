@@ -12,6 +12,7 @@ from signer.adapters.signature_check import verifies
 from signer.audit.checkpointing import MakeCheckpoint
 from signer.audit.recording import LogRecords
 from signer.authentication.spray import SprayAlarm
+from signer.domain.cmd_archive import RETENTION
 from signer.domain.outgoing import MessageKind
 from signer.operations.deliver import Deliver
 from signer.operations.housekeeping import Job
@@ -47,7 +48,8 @@ def jobs(services: Services) -> tuple[Job, ...]:
 
     def purge() -> int:
         now = clock.now()
-        return stores.challenges.purge(now) + stores.idempotency.purge() + stores.links.purge(now)
+        short = stores.challenges.purge(now) + stores.idempotency.purge() + stores.links.purge(now)
+        return short + stores.archive.purge(now - RETENTION)
 
     robots: tuple[Job, ...] = ()
     if not services.settings.is_production:

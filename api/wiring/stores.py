@@ -9,6 +9,7 @@ from signer.adapters.buffered_statistics import BufferedStatistics
 from signer.adapters.store.account_life import SQLAccountLife
 from signer.adapters.store.accounts import SQLAccountStore
 from signer.adapters.store.applications import SQLApplicationStore
+from signer.adapters.store.archive import SQLArchive
 from signer.adapters.store.attempts import SQLAttemptStore
 from signer.adapters.store.audit_chain import AuditChain
 from signer.adapters.store.audit_log import SQLAuditLog
@@ -54,6 +55,7 @@ class Stores:
     links: SQLLinkStore
     clients: SQLClientStore
     applications: SQLApplicationStore
+    archive: SQLArchive
     certificates: SQLCertificateStore
     idempotency: SQLIdempotencyStore
     totp: SQLTOTPStore
@@ -117,6 +119,7 @@ def open_stores(settings: Settings, clock: Clock | None = None) -> Stores:
         links=SQLLinkStore(database, chain, queue),
         clients=SQLClientStore(database, chain, ClientTransactions(time)),
         applications=SQLApplicationStore(database, chain),
+        archive=SQLArchive(database),
         certificates=SQLCertificateStore(database, chain),
         idempotency=SQLIdempotencyStore(database, time),
         totp=SQLTOTPStore(database, chain),
