@@ -11,6 +11,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from api import __version__
+from api.cmd.views import blueprint as cmd_blueprint
 from api.demo.views import blueprint as demo_blueprint
 from api.error_log import log_refusal, log_unexpected
 from api.native import documentation, officers, providers, receipts, signatures
@@ -19,9 +20,11 @@ from api.native.errors import PROBLEM_JSON, problem
 from api.operations.health import blueprint as health_blueprint
 from api.operations.metrics import Metrics
 from api.pki.views import blueprint as pki_blueprint
+from api.unambiguous_json import UnambiguousJSONProvider
 from api.web import accounts as account_pages
 from api.web import enrolment as enrolment_pages
 from api.web import signing as signing_pages
+from api.wiring.cmd import cmd_door
 from api.wiring.doors import (
     account_door,
     demo_door,
@@ -63,6 +66,7 @@ def create_app(services: Services) -> Flask:
         validation_error_callback=_invalid,
     )
     limit = settings.document_maximum_megabytes * 1024 * 1024
+    app.json = UnambiguousJSONProvider(app)
     app.config["MAX_CONTENT_LENGTH"] = int(limit * _BODY_FACTOR) + 1024 * 1024
     hops = settings.web_trusted_proxies
     if hops:
@@ -78,6 +82,7 @@ def create_app(services: Services) -> Flask:
     app.register_blueprint(enrolment_pages.blueprint(enrolment_door(services)))
     app.register_blueprint(account_pages.blueprint(account_door(services)))
     app.register_blueprint(pki_blueprint(pki_door(services)))
+    app.register_blueprint(cmd_blueprint(cmd_door(services)))
     app.register_blueprint(documentation.blueprint(services.kit, lambda: app.api_doc))
     app.register_blueprint(health_blueprint(health_door(services)))
     if not settings.is_production:
