@@ -55,13 +55,16 @@ class CMSTemplate:
         *,
         signing_time: datetime | None = None,
         signer_attributes: bytes | None = None,
+        further: tuple[bytes, ...] = (),
     ) -> bytes:
         """DER of the SET OF attributes to sign (tag 0x31: RFC 5652, 5.4).
 
         ``signing_time`` is left out in PAdES, where the time is in the PDF (EN 319 142-1, 6.3).
+        ``further`` are whole attributes, DER.
         """
         attributes = [
             *self.fixed_attributes,
+            *further,
             attribute(MESSAGE_DIGEST, der.octet_string(message_digest)),
         ]
         if signing_time is not None:
@@ -70,11 +73,11 @@ class CMSTemplate:
             attributes.append(attribute(SIGNER_ATTRIBUTES_V2, signer_attributes))
         return der.set_of(*attributes)
 
-    def signed_data(
+    def signer_info(
         self, signed_attributes: bytes, signature: bytes, *, timestamp: bytes | None = None
     ) -> bytes:
-        """DER of the complete detached ContentInfo; ``timestamp`` is an RFC 3161 token (DER)."""
-        signer_info = [
+        """DER of one SignerInfo; ``timestamp`` is an RFC 3161 token (DER) over ``signature``."""
+        fields = [
             _VERSION_1,
             self.signer_identifier,
             self.digest_algorithm,
@@ -84,13 +87,25 @@ class CMSTemplate:
         ]
         if timestamp is not None:
             stamped = attribute(SIGNATURE_TIME_STAMP, timestamp)
-            signer_info.append(der.set_of(stamped, tag=_CONTEXT_1))
+            fields.append(der.set_of(stamped, tag=_CONTEXT_1))
+        return der.sequence(*fields)
+
+    def signed_data(
+        self,
+        signed_attributes: bytes,
+        signature: bytes,
+        *,
+        timestamp: bytes | None = None,
+        enclosed: bytes | None = None,
+    ) -> bytes:
+        """DER of the complete ContentInfo, the content outside unless it is ``enclosed``."""
+        inside = b"" if enclosed is None else der.tlv(_CONTEXT_0, der.octet_string(enclosed))
         content = der.sequence(
             _VERSION_1,
             der.tlv(der.SET, self.digest_algorithm),
-            der.sequence(_DATA),
+            der.sequence(_DATA, inside),
             self.certificates,
-            der.tlv(der.SET, der.sequence(*signer_info)),
+            der.tlv(der.SET, self.signer_info(signed_attributes, signature, timestamp=timestamp)),
         )
         return der.sequence(_SIGNED_DATA, der.tlv(_CONTEXT_0, content))
 

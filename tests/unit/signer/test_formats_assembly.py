@@ -64,7 +64,7 @@ def test_an_unknown_kind_in_a_prepared_signature_is_an_alarm(trust, sign):
         Prepared.from_bytes(json.dumps(stored).encode())
 
 
-@pytest.mark.parametrize("kind", [ItemKind.CADES, ItemKind.PADES, ItemKind.PADES_DIGEST])
+@pytest.mark.parametrize("kind", [ItemKind.PADES, ItemKind.PADES_DIGEST])
 @pytest.mark.parametrize("level", [Level.B_LT, Level.B_LTA])
 def test_a_level_not_served_is_refused_never_lowered(trust, sign, kind, level, pdf):
     with pytest.raises(InvalidRequestError) as refusal:
