@@ -11,6 +11,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from api import __version__
+from api.cmd.views import blueprint as cmd_blueprint
 from api.demo.views import blueprint as demo_blueprint
 from api.error_log import log_refusal, log_unexpected
 from api.native import documentation, officers, providers, receipts, signatures
@@ -23,6 +24,7 @@ from api.unambiguous_json import UnambiguousJSONProvider
 from api.web import accounts as account_pages
 from api.web import enrolment as enrolment_pages
 from api.web import signing as signing_pages
+from api.wiring.cmd import cmd_door
 from api.wiring.doors import (
     account_door,
     demo_door,
@@ -80,6 +82,7 @@ def create_app(services: Services) -> Flask:
     app.register_blueprint(enrolment_pages.blueprint(enrolment_door(services)))
     app.register_blueprint(account_pages.blueprint(account_door(services)))
     app.register_blueprint(pki_blueprint(pki_door(services)))
+    app.register_blueprint(cmd_blueprint(cmd_door(services)))
     app.register_blueprint(documentation.blueprint(services.kit, lambda: app.api_doc))
     app.register_blueprint(health_blueprint(health_door(services)))
     if not settings.is_production:

@@ -23,6 +23,7 @@ from signer.domain.errors import RateLimitedError
 IPV6_PREFIX: Final = 64
 """What one subscriber usually has."""
 WINDOW_SECONDS: Final = 60.0
+_POLLS: Final = 120
 MEMORY_URL: Final = "memory://"
 
 
@@ -110,6 +111,10 @@ class RateLimits:
     def check_client(self, client: Client) -> None:
         """Count a request of an authenticated client; raises RateLimitedError."""
         self._hit("client", client.id, client.limits.requests_per_minute)
+
+    def check_process(self, process: str) -> None:
+        """Count a poll of one process, which may come every second; raises RateLimitedError."""
+        self._hit("process", process, _POLLS)
 
     def _hit(self, kind: str, whose: str, limit: int) -> None:
         wait = self._windows.hit(kind, whose, limit)

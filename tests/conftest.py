@@ -28,6 +28,7 @@ pytest_plugins = [
     "tests.fixtures.vault",
     "tests.fixtures.channels",
     "tests.fixtures.service",
+    "tests.fixtures.cmd",
     "tests.fixtures.chromium",
     "tests.fixtures.installations",
 ]

@@ -14,6 +14,7 @@ from signer.audit.recording import LogRecords
 from signer.authentication.spray import SprayAlarm
 from signer.domain.cmd_archive import RETENTION
 from signer.domain.outgoing import MessageKind
+from signer.operations.cmd.lookup import VOUCHED_FOR
 from signer.operations.deliver import Deliver
 from signer.operations.housekeeping import Job
 
@@ -49,6 +50,7 @@ def jobs(services: Services) -> tuple[Job, ...]:
     def purge() -> int:
         now = clock.now()
         short = stores.challenges.purge(now) + stores.idempotency.purge() + stores.links.purge(now)
+        short += stores.cmd_processes.purge(now, looked_up_before=now - VOUCHED_FOR)
         return short + stores.archive.purge(now - RETENTION)
 
     robots: tuple[Job, ...] = ()

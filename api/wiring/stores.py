@@ -16,6 +16,7 @@ from signer.adapters.store.audit_log import SQLAuditLog
 from signer.adapters.store.certificates import SQLCertificateStore
 from signer.adapters.store.challenges import SQLChallengeStore
 from signer.adapters.store.clients import SQLClientStore
+from signer.adapters.store.cmd_processes import SQLCMDProcessStore
 from signer.adapters.store.credentials import SQLCredentialStore
 from signer.adapters.store.engine import Database, open_database
 from signer.adapters.store.grants import SQLGrantStore
@@ -56,6 +57,7 @@ class Stores:
     clients: SQLClientStore
     applications: SQLApplicationStore
     archive: SQLArchive
+    cmd_processes: SQLCMDProcessStore
     certificates: SQLCertificateStore
     idempotency: SQLIdempotencyStore
     totp: SQLTOTPStore
@@ -120,6 +122,7 @@ def open_stores(settings: Settings, clock: Clock | None = None) -> Stores:
         clients=SQLClientStore(database, chain, ClientTransactions(time)),
         applications=SQLApplicationStore(database, chain),
         archive=SQLArchive(database),
+        cmd_processes=SQLCMDProcessStore(database),
         certificates=SQLCertificateStore(database, chain),
         idempotency=SQLIdempotencyStore(database, time),
         totp=SQLTOTPStore(database, chain),
