@@ -37,6 +37,7 @@ class Purpose(StrEnum):
     """What a token key may do."""
 
     DERIVE = "derive"
+    AGREE = "agree"
     WRAP = "wrap"
     ENCRYPT = "encrypt"
     DECRYPT = "decrypt"
@@ -69,6 +70,11 @@ FIELD_DECRYPTION_PREFIX: Final = "field-decryption-"
 FIELD_DECRYPTION: Final = KeySpec(
     f"{FIELD_DECRYPTION_PREFIX}1", TokenName.SAM, Purpose.DECRYPT, KeyAlgorithm.RSA_3072
 )
+FIELD_AGREEMENT_PREFIX: Final = "field-agreement-"
+"""The same for keys that secrets are agreed with (ECDH)."""
+FIELD_AGREEMENT: Final = KeySpec(
+    f"{FIELD_AGREEMENT_PREFIX}1", TokenName.SAM, Purpose.AGREE, KeyAlgorithm.P_256
+)
 CIPHER_PREFIX: Final = "cipher-"
 """Followed by a number: keys that CMD clients encrypt phone, PIN and code to (PKCS #1 v1.5).
 
@@ -95,6 +101,7 @@ KEYS: Final[tuple[KeySpec, ...]] = (
     MK_FIELD,
     AUDIT,
     FIELD_DECRYPTION,
+    FIELD_AGREEMENT,
     PKI_HEALTH,
     ROOT_HEALTH,
     _service("root-ca", TokenName.ROOT),
@@ -165,6 +172,8 @@ def allowed_mechanisms(spec: KeySpec, profile: HSMProfile) -> tuple[Mechanism, .
     match spec.purpose:
         case Purpose.DERIVE:
             return (profile.derive,)
+        case Purpose.AGREE:
+            return (profile.key_agreement,)
         case Purpose.WRAP:
             return (profile.key_wrap,)
         case Purpose.ENCRYPT:
@@ -188,7 +197,7 @@ def token_key_template(spec: KeySpec, profile: HSMProfile) -> dict[Attribute, At
         Attribute.SIGN: spec.purpose is Purpose.SIGN,
         Attribute.DECRYPT: spec.purpose in {Purpose.ENCRYPT, Purpose.DECRYPT},
         Attribute.UNWRAP: spec.purpose is Purpose.WRAP,
-        Attribute.DERIVE: spec.purpose is Purpose.DERIVE,
+        Attribute.DERIVE: spec.purpose in {Purpose.DERIVE, Purpose.AGREE},
     }
     if profile.copyable:
         template[Attribute.COPYABLE] = False

@@ -23,7 +23,9 @@ class HSMProfile:
     authenticated_encryption: Mechanism = Mechanism.AES_GCM
     mac: Mechanism = Mechanism.AES_CMAC
     rsa_sign: Mechanism = Mechanism.RSA_PKCS
+    rsa_pss_sign: Mechanism = Mechanism.RSA_PKCS_PSS
     rsa_raw: Mechanism = Mechanism.RSA_X_509
+    key_agreement: Mechanism = Mechanism.ECDH1_DERIVE
     ecdsa_sign: Mechanism = Mechanism.ECDSA
     unwrap_template: bool = True
     """MK_wrap carries CKA_UNWRAP_TEMPLATE; a profile without it is refused in production."""

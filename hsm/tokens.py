@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from hsm.agreement import PKCS11KeyAgreement
 from hsm.breaker import REINITIALISE_INTERVAL_SECONDS
 from hsm.cipher_keys import PKCS11CipherKeys
 from hsm.fields import PKCS11FieldDecryptor
@@ -50,6 +51,7 @@ class SAMToken:
     vault: PKCS11KeyVault
     qscd: PKCS11QSCD
     fields: PKCS11FieldDecryptor
+    agreement: PKCS11KeyAgreement
     ciphers: PKCS11CipherKeys
     health: TokenHealth
     audit_key: HSMECPrivateKey
@@ -82,6 +84,7 @@ def open_sam(config: TokenConfig) -> SAMToken:
         vault=vault,
         qscd=PKCS11QSCD(token, vault),
         fields=PKCS11FieldDecryptor(token),
+        agreement=PKCS11KeyAgreement(token),
         ciphers=PKCS11CipherKeys(token),
         health=TokenHealth(token, unwrap_sign_verify),
         audit_key=ServiceKeys(token, (ServiceKey.AUDIT,)).ec(ServiceKey.AUDIT),

@@ -1,17 +1,27 @@
-"""PINs and codes that a client carries: JWE (RFC 7516) to the service's published key."""
+"""PINs and codes that a client carries: JWE (RFC 7516) to one of the service's published keys."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from joserfc import jwe
 from joserfc.errors import JoseError
-from joserfc.jwk import RSAKey
+from joserfc.jwk import ECKey, RSAKey
 
 from signer.domain.errors import UnavailableError
 from signer.domain.values import Secret, TransactionId
 
-ALGORITHM = "RSA-OAEP-256"
 ENCRYPTION = "A256GCM"
+_KEYS: dict[str, type[ECKey] | type[RSAKey]] = {"ECDH-ES": ECKey, "RSA-OAEP-256": RSAKey}
+"""What we can, the cheapest for the service first."""
+
+
+def choose(keys: Sequence[Mapping[str, str]]) -> Mapping[str, str]:
+    """The key to use of a JWK Set; raises UnavailableError when we know none of them."""
+    for algorithm in _KEYS:
+        for key in keys:
+            if key.get("alg") == algorithm:
+                return key
+    raise UnavailableError("the service publishes no encryption key that this program knows")
 
 
 def carried(member: str, secret: Secret, transaction: TransactionId, key: Mapping[str, str]) -> str:
@@ -19,11 +29,11 @@ def carried(member: str, secret: Secret, transaction: TransactionId, key: Mappin
 
     Raises UnavailableError when the key cannot be used.
     """
-    header = {"alg": ALGORITHM, "enc": ENCRYPTION, "kid": key["kid"]}
+    algorithm = key["alg"]
+    header = {"alg": algorithm, "enc": ENCRYPTION, "kid": key["kid"]}
     payload = json.dumps({member: secret.reveal(), "transaction": transaction})
     try:
-        return jwe.encrypt_compact(
-            header, payload, RSAKey.import_key(dict(key)), algorithms=[ALGORITHM, ENCRYPTION]
-        )
-    except (JoseError, ValueError) as error:
+        recipient = _KEYS[algorithm].import_key(dict(key))
+        return jwe.encrypt_compact(header, payload, recipient, algorithms=[algorithm, ENCRYPTION])
+    except (JoseError, ValueError, KeyError) as error:
         raise UnavailableError("the service's encryption key cannot be used") from error

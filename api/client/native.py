@@ -2,7 +2,7 @@
 
 import base64
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from types import TracebackType
@@ -10,7 +10,7 @@ from typing import Any, Final, Self
 
 import httpx2
 
-from api.client.carrying import carried
+from api.client.carrying import carried, choose
 from signer.domain.errors import (
     InvalidRequestError,
     RetryLaterError,
@@ -89,7 +89,7 @@ class NativeClient:
             trust_env=False,
             transport=transport,
         )
-        self._key: dict[str, str] | None = None
+        self._key: Mapping[str, str] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -190,7 +190,7 @@ class NativeClient:
 
     def _carried(self, member: str, secret: Secret, transaction: TransactionId) -> str:
         if self._key is None:
-            self._key = self._call("GET", "/api/v1/keys")["keys"][0]
+            self._key = choose(self._call("GET", "/api/v1/keys")["keys"])
         return carried(member, secret, transaction, self._key)
 
     def _call(

@@ -249,8 +249,8 @@ class CertificatesOut(BaseModel):
     certificates: list[CertificateOut]
 
 
-class KeyOut(BaseModel):
-    """A public key (RFC 7517)."""
+class RSAKeyOut(BaseModel):
+    """A public key (RFC 7518, 6.3)."""
 
     kty: Literal["RSA"]
     use: Literal["enc"]
@@ -260,10 +260,22 @@ class KeyOut(BaseModel):
     e: str
 
 
-class KeysOut(BaseModel):
-    """A JWK Set; take the first key."""
+class ECKeyOut(BaseModel):
+    """A public key (RFC 7518, 6.2)."""
 
-    keys: list[KeyOut]
+    kty: Literal["EC"]
+    use: Literal["enc"]
+    alg: Literal["ECDH-ES"]
+    kid: str
+    crv: Literal["P-256"]
+    x: str
+    y: str
+
+
+class KeysOut(BaseModel):
+    """A JWK Set; take the first key whose ``alg`` you can."""
+
+    keys: list[RSAKeyOut | ECKeyOut]
 
 
 class ProblemOut(BaseModel):

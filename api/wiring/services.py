@@ -156,7 +156,7 @@ class Services:
     @cached_property
     def secret_reader(self) -> SecretReader:
         """Opens PINs and codes that clients carry."""
-        return SecretReader(self.device.sam.fields)
+        return SecretReader(self.device.sam.fields, self.device.sam.agreement)
 
     @cached_property
     def signature_door(self) -> SignatureServices:
