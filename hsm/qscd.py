@@ -3,16 +3,17 @@
 import os
 import secrets
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from functools import partial
 from typing import Final
 
 import pkcs11
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from pkcs11 import Attribute, MechanismFlag, ObjectClass, exceptions
+from pkcs11 import MGF, Attribute, Mechanism, MechanismFlag, ObjectClass, exceptions
 from pkcs11.constants import DEFAULT
 from pkcs11.types import SignMixin, UnwrapMixin, WrapMixin
 
@@ -31,10 +32,17 @@ from hsm.vault import PKCS11KeyVault
 from signer.domain.authorisation import Authorisation
 from signer.domain.bindings import KeyScope, Stage
 from signer.domain.errors import QSCDUnavailableError
-from signer.domain.values import DTBSR, KeyAlgorithm, SignatureValue
+from signer.domain.values import DTBSR, DigestAlgorithm, KeyAlgorithm, SignatureValue
 from signer.ports import NewKey
 
 _CURVE_BITS: Final = {KeyAlgorithm.P_256: 256, KeyAlgorithm.P_384: 384}
+
+_PSS_PARAMETERS: Final = {
+    DigestAlgorithm.SHA256: (Mechanism.SHA256, MGF.SHA256),
+    DigestAlgorithm.SHA384: (Mechanism.SHA384, MGF.SHA384),
+    DigestAlgorithm.SHA512: (Mechanism.SHA512, MGF.SHA512),
+}
+"""Digest and mask generation; the salt is as long as the digest."""
 
 _SMALLEST_SHARED_BATCH: Final = 8
 """RSA batches of this size are spread over sessions; below it the hand-over costs more."""
@@ -88,9 +96,18 @@ _UNWRAPPED: Final = dict(UNWRAP_TEMPLATE) | {
 
 
 def sign_one(
-    key: SignMixin, profile: HSMProfile, algorithm: KeyAlgorithm, dtbsr: DTBSR
+    key: SignMixin,
+    profile: HSMProfile,
+    algorithm: KeyAlgorithm,
+    dtbsr: DTBSR,
+    *,
+    pss: bool = False,
 ) -> SignatureValue:
-    """One C_Sign: RSA over the DigestInfo, ECDSA over the digest, DER encoded."""
+    """One C_Sign: RSA over the DigestInfo, PSS and ECDSA over the digest; ECDSA is DER encoded."""
+    if pss:
+        parameters = (*_PSS_PARAMETERS[dtbsr.algorithm], dtbsr.algorithm.size)
+        value = key.sign(dtbsr.value, mechanism=profile.rsa_pss_sign, mechanism_param=parameters)
+        return SignatureValue(value)
     if algorithm.is_rsa:
         message = dtbsr.algorithm.digest_info_prefix + dtbsr.value
         return SignatureValue(key.sign(message, mechanism=profile.rsa_sign))
@@ -133,13 +150,19 @@ class PKCS11QSCD:
         )
         profile = self._token.profile
         with unwrapped(session, profile, stored.algorithm, wrapped) as key:
+            sign = partial(
+                sign_one,
+                profile=profile,
+                algorithm=stored.algorithm,
+                pss=authorisation.algorithm.is_pss,
+            )
             if stored.algorithm.is_rsa and len(dtbsrs) >= _SMALLEST_SHARED_BATCH:
-                return self._sign_in_lanes(key, stored.algorithm, dtbsrs)
+                return self._sign_in_lanes(key, sign, dtbsrs)
             signing = having(key, SignMixin)
-            return tuple(sign_one(signing, profile, stored.algorithm, d) for d in dtbsrs)
+            return tuple(sign(signing, dtbsr=dtbsr) for dtbsr in dtbsrs)
 
     def _sign_in_lanes(
-        self, key: pkcs11.Key, algorithm: KeyAlgorithm, dtbsrs: tuple[DTBSR, ...]
+        self, key: pkcs11.Key, sign: Callable[..., SignatureValue], dtbsrs: tuple[DTBSR, ...]
     ) -> tuple[SignatureValue, ...]:
         """Spread a batch over several sessions; every lane has ended when this returns or raises.
 
@@ -150,23 +173,20 @@ class PKCS11QSCD:
         object_id = key.id
         parts = [dtbsrs[lane::lanes] for lane in range(lanes)]
         pool = self._executor()
-        others = [pool.submit(self._sign_lane, object_id, algorithm, part) for part in parts[1:]]
+        others = [pool.submit(self._sign_lane, object_id, sign, part) for part in parts[1:]]
         try:
-            first = [
-                sign_one(having(key, SignMixin), self._token.profile, algorithm, dtbsr)
-                for dtbsr in parts[0]
-            ]
+            first = [sign(having(key, SignMixin), dtbsr=dtbsr) for dtbsr in parts[0]]
         finally:
             wait(others)
         return _interleave([first, *(_result(other) for other in others)], len(dtbsrs))
 
     def _sign_lane(
-        self, object_id: bytes, algorithm: KeyAlgorithm, dtbsrs: Sequence[DTBSR]
+        self, object_id: bytes, sign: Callable[..., SignatureValue], dtbsrs: Sequence[DTBSR]
     ) -> list[SignatureValue]:
         with self._token.borrow() as session:
             key = session.raw.get_key(object_class=ObjectClass.PRIVATE_KEY, id=object_id)
             signing = having(key, SignMixin)
-            return [sign_one(signing, self._token.profile, algorithm, d) for d in dtbsrs]
+            return [sign(signing, dtbsr=dtbsr) for dtbsr in dtbsrs]
 
     def _executor(self) -> ThreadPoolExecutor:
         """Threads of this process: those of a parent did not survive the fork."""

@@ -26,7 +26,7 @@ def verifies(
     prehashed = utils.Prehashed(_HASHES[algorithm.digest.name])
     try:
         if algorithm.is_rsa and isinstance(key, rsa.RSAPublicKey):
-            key.verify(value, digest, padding.PKCS1v15(), prehashed)
+            key.verify(value, digest, _padding(algorithm), prehashed)
         elif not algorithm.is_rsa and isinstance(key, ec.EllipticCurvePublicKey):
             key.verify(value, digest, ec.ECDSA(prehashed))
         else:
@@ -34,6 +34,13 @@ def verifies(
     except InvalidSignature:
         return False
     return True
+
+
+def _padding(algorithm: SignatureAlgorithm) -> padding.AsymmetricPadding:
+    if not algorithm.is_pss:
+        return padding.PKCS1v15()
+    mask = padding.MGF1(_HASHES[algorithm.digest.name])
+    return padding.PSS(mask, salt_length=algorithm.digest.size)
 
 
 _key = lru_cache(maxsize=256)(load_der_public_key)

@@ -103,24 +103,45 @@ class KeyAlgorithm(StrEnum):
 
 @unique
 class SignatureAlgorithm(Enum):
-    """Signature algorithms (ETSI TS 119 312); the value is the dotted OID."""
+    """Signature algorithms (ETSI TS 119 312); the value is the dotted OID.
+
+    RSASSA-PSS has one OID for all digests, so its digest is named behind: MGF1 with the same
+    digest, salt as long as the digest.
+    """
 
     RSA_SHA256 = "1.2.840.113549.1.1.11"
     RSA_SHA384 = "1.2.840.113549.1.1.12"
     RSA_SHA512 = "1.2.840.113549.1.1.13"
+    RSA_PSS_SHA256 = "1.2.840.113549.1.1.10 sha256"
+    RSA_PSS_SHA384 = "1.2.840.113549.1.1.10 sha384"
+    RSA_PSS_SHA512 = "1.2.840.113549.1.1.10 sha512"
     ECDSA_SHA256 = "1.2.840.10045.4.3.2"
     ECDSA_SHA384 = "1.2.840.10045.4.3.3"
     ECDSA_SHA512 = "1.2.840.10045.4.3.4"
 
     @classmethod
-    def of(cls, key: KeyAlgorithm, digest: DigestAlgorithm) -> "SignatureAlgorithm":
-        """The one algorithm we use for this kind of key and digest."""
-        return cls[f"{'RSA' if key.is_rsa else 'ECDSA'}_{digest.name}"]
+    def of(
+        cls, key: KeyAlgorithm, digest: DigestAlgorithm, *, pss: bool = False
+    ) -> "SignatureAlgorithm":
+        """The one algorithm we use for this kind of key and digest.
+
+        Raises InvalidRequestError for RSASSA-PSS with a key that is not RSA.
+        """
+        if pss and not key.is_rsa:
+            msg = "RSASSA-PSS needs an RSA key"
+            raise InvalidRequestError(msg, field="pss")
+        family = "RSA" if key.is_rsa else "ECDSA"
+        return cls[f"{family}_PSS_{digest.name}" if pss else f"{family}_{digest.name}"]
 
     @property
     def is_rsa(self) -> bool:
-        """True for RSASSA-PKCS1-v1_5, False for ECDSA."""
+        """True for both RSA schemes, False for ECDSA."""
         return self.name.startswith("RSA")
+
+    @property
+    def is_pss(self) -> bool:
+        """True for RSASSA-PSS."""
+        return "_PSS_" in self.name
 
     @property
     def digest(self) -> DigestAlgorithm:

@@ -49,7 +49,9 @@ class DocumentSigner:
         self, item: SigningItem, identity: SigningIdentity, signing_time: datetime
     ) -> Prepared:
         if item.kind is ItemKind.RAW:
-            algorithm = SignatureAlgorithm.of(identity.key_algorithm, item.digest.algorithm)
+            algorithm = SignatureAlgorithm.of(
+                identity.key_algorithm, item.digest.algorithm, pss=item.options.pss
+            )
             return Prepared(kind=item.kind, level=item.level, algorithm=algorithm)
         served = self.formats.get(item.kind)
         if served is None:

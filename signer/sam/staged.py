@@ -179,7 +179,9 @@ class StagedEntry:
             attempt=code.opened.attempt.id,
             at=self._clock.now(),
         )
-        algorithm = SignatureAlgorithm.of(credential.algorithm, dtbsrs[0].algorithm)
+        algorithm = SignatureAlgorithm.of(
+            credential.algorithm, dtbsrs[0].algorithm, pss=transaction.items[0].options.pss
+        )
         blob = self._credentials.blob(credential.id)
         if blob is None:
             self._refuse(transaction, credential, "destroyed")

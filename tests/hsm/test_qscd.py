@@ -11,9 +11,10 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from pkcs11 import Attribute, ObjectClass
 
 from hsm import SAMToken
+from signer.adapters.signature_check import verifies
 from signer.domain.bindings import KeyScope, Stage
-from signer.domain.errors import IntegrityAlarmError
-from signer.domain.values import DigestAlgorithm, KeyAlgorithm
+from signer.domain.errors import IntegrityAlarmError, InvalidRequestError
+from signer.domain.values import DigestAlgorithm, KeyAlgorithm, SignatureAlgorithm
 from tests.fixtures.keys import StoredKey, fresh_dtbsrs, store_key, verify
 
 QUICK = [KeyAlgorithm.P_256, KeyAlgorithm.P_384, KeyAlgorithm.RSA_3072]
@@ -59,6 +60,25 @@ def test_every_digest_is_signed_and_verifies(
     assert len(values) == 3
     for dtbsr, value in zip(dtbsrs, values, strict=True):
         verify(stored.key.svd_der, dtbsr, value)
+
+
+@pytest.mark.parametrize("digest", list(DigestAlgorithm))
+@pytest.mark.parametrize("count", [1, 9])
+def test_pss_is_signed_when_the_authorisation_says_so(
+    sam_token: SAMToken, stored_key: StoredKeys, digest: DigestAlgorithm, count: int
+):
+    stored, dtbsrs = stored_key(KeyAlgorithm.RSA_3072), fresh_dtbsrs(count, digest)
+    algorithm = SignatureAlgorithm.of(KeyAlgorithm.RSA_3072, digest, pss=True)
+    values = sam_token.qscd.sign(stored.authorisation(dtbsrs, algorithm=algorithm))
+    plain = SignatureAlgorithm.of(KeyAlgorithm.RSA_3072, digest)
+    for dtbsr, value in zip(dtbsrs, values, strict=True):
+        assert verifies(stored.key.svd_der, algorithm, dtbsr.value, value)
+        assert not verifies(stored.key.svd_der, plain, dtbsr.value, value)
+
+
+def test_pss_needs_an_rsa_key():
+    with pytest.raises(InvalidRequestError):
+        SignatureAlgorithm.of(KeyAlgorithm.P_256, DigestAlgorithm.SHA256, pss=True)
 
 
 @pytest.mark.parametrize("count", [1, 7, 8, 9, 25])
@@ -147,7 +167,7 @@ def test_a_failing_signature_leaves_nothing_behind(
 
     before = objects(sam_token)
 
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(hsm.qscd, "sign_one", fail)

@@ -70,6 +70,8 @@ class StartSigning:
             raise InvalidRequestError(f"1 to {MAX_ITEMS} items", field="items")
         if len({item.digest.algorithm for item in request.items}) != 1:
             raise InvalidRequestError("one digest algorithm for all items", field="items")
+        if len({item.options.pss for item in request.items}) != 1:
+            raise InvalidRequestError("one signature scheme for all items", field="items")
         account, subject = self.accounts.by_phone(request.phone)
         credential = None
         if account is not None:

@@ -24,7 +24,9 @@ def signed():
     for algorithm in SignatureAlgorithm:
         hashed = getattr(hashes, algorithm.digest.name)()
         if algorithm.is_rsa:
-            value = rsa_key.sign(TEXT, padding.PKCS1v15(), hashed)
+            salted = padding.PSS(padding.MGF1(hashed), salt_length=hashed.digest_size)
+            scheme = salted if algorithm.is_pss else padding.PKCS1v15()
+            value = rsa_key.sign(TEXT, scheme, hashed)
             values[algorithm] = (der(rsa_key), value)
         else:
             values[algorithm] = (der(ec_key), ec_key.sign(TEXT, ec.ECDSA(hashed)))
