@@ -123,7 +123,7 @@ class CountryProfile:
 
 def _seal(content: dict[str, Any]) -> SealStyle:
     country = content["country"]
-    style = {
+    style: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value
         for name, value in content["seal"].items()
     }

@@ -140,7 +140,11 @@ def signing(
     """Wire the operations; :class:`~api.wiring.services.Services` calls this once."""
     clock, transactions, statistics = stores.clock, stores.transactions, stores.statistics
     messages = SigningMessages(composer, clock, people.webhook_url)
-    pades = PAdES(PdfProcesses(), size_limit=settings.document_maximum_megabytes * 1024 * 1024)
+    pades = PAdES(
+        PdfProcesses(),
+        size_limit=settings.document_maximum_megabytes * 1024 * 1024,
+        seal=trust.country.seal,
+    )
     services = TrustServices(timestamps=trust.timestamps, validation_data=trust.validation_data)
     documents = DocumentSigner(baseline_formats(pades), services)
     code_lifetime = timedelta(seconds=settings.code_lifetime_seconds)

@@ -160,7 +160,7 @@ def list_signatures(document: bytes) -> tuple[dict[str, Any], tuple[bytes, ...]]
 
 def _stored_revision(reader: PdfFileReader) -> int:
     """The revision in which revocation data were last put into the DSS; -1 without any."""
-    store = entry(reader.root, "/DSS") or {}
+    store: PdfObject = entry(reader.root, "/DSS") or {}
     if not entry(store, "/OCSPs") and not entry(store, "/CRLs"):
         return -1
     raw = [reader.root.raw_get("/DSS")]
@@ -168,7 +168,7 @@ def _stored_revision(reader: PdfFileReader) -> int:
     objects = [one for one in raw if isinstance(one, generic.IndirectObject)]
     # A store that is no object of its own changes with the catalogue.
     objects = objects or [reader.trailer_view.raw_get("/Root")]
-    return max(reader.xrefs.get_last_change(one.reference) for one in objects)
+    return max(int(reader.xrefs.get_last_change(one.reference)) for one in objects)
 
 
 def _stored_certificates(reader: PdfFileReader) -> tuple[bytes, ...]:
