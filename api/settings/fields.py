@@ -301,6 +301,10 @@ class Settings(BaseSettings):
     """Time-stamping authorities in order of preference; ``internal`` is our own."""
     tsa_timeout_seconds: Annotated[int, Field(ge=1, le=30)] = 10
     """Longest wait for all of them together."""
+    validation_timeout_seconds: Annotated[int, Field(ge=1, le=30)] = 8
+    """Longest wait for one OCSP answer or CRL of others; three times that for all together."""
+    validation_private_addresses: bool = False
+    """Whether OCSP and CRL addresses found in certificates may be private or loopback ones."""
     certificate_authority_name: str = "Chancela"
     """Organisation in the names of our certificate authorities."""
     certificate_authority_identifier: Annotated[str, Field(pattern="^[A-Z]{3}[A-Z]{2}-.+$")] = (

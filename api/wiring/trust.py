@@ -1,10 +1,8 @@
 """Certificates and time: the hierarchy on disk, the authorities on its keys."""
 
-from collections.abc import Sequence
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import final
 
 from cryptography import x509
 from cryptography.x509.oid import NameOID
@@ -12,6 +10,7 @@ from cryptography.x509.oid import NameOID
 from api.settings import Settings
 from api.wiring.device import Device
 from api.wiring.stores import Stores
+from api.wiring.validation_data import HTTPFetch, anchors_in, own_answers, validation_data
 from certs.attributes import HostedAttributeAuthority
 from certs.authority import Authority
 from certs.crl import CRLIssuer, CRLSource, FixedCRL
@@ -29,10 +28,10 @@ from certs.trusted_list import (
 )
 from certs.tsa import LocalTimestampAuthority, TimeStampingUnit
 from certs.tsa_client import HTTPTimestampAuthority, TimestampSource
+from certs.tsa_fallback import OrderedTimestampAuthorities
 from hsm.service_keys import ServiceKey
 from signer.country import CountryProfile
-from signer.domain.errors import RevocationUnavailableError
-from signer.ports import TimestampAuthority, ValidationDataSource, ValidationMaterial
+from signer.ports import TimestampAuthority, ValidationDataSource
 
 
 class Trust:
@@ -157,23 +156,46 @@ class Trust:
     @cached_property
     def validation_data(self) -> ValidationDataSource:
         """Where revocation data for B-LT and B-LTA comes from."""
-        return _NoValidationData()
+        settings = self._settings
+        elsewhere = HTTPFetch(
+            timeout_seconds=settings.validation_timeout_seconds,
+            private_addresses=settings.validation_private_addresses,
+        )
+        answers = own_answers(
+            self.addresses, self.responders, self.crls, self.hierarchy.ca_ders, elsewhere
+        )
+        return validation_data(
+            (
+                self.hierarchy.der(Role.ROOT_CA),
+                *anchors_in(settings.var / "tsa-anchors"),
+                *anchors_in(settings.var / "trust-anchors"),
+            ),
+            answers,
+            self._stores.clock,
+            budget_seconds=3 * settings.validation_timeout_seconds,
+        )
 
     @cached_property
     def timestamps(self) -> TimestampAuthority:
         """The configured authorities in order; ``internal`` is our own, in process."""
-        if "internal" in self._settings.tsa_urls:
-            return LocalTimestampAuthority(self.unit)
+        urls = self._settings.tsa_urls
         anchors = [
-            x509.load_pem_x509_certificate(file.read_bytes())
-            for file in sorted((self._settings.var / "tsa-anchors").glob("*.pem"))
+            x509.load_der_x509_certificate(one)
+            for one in anchors_in(self._settings.var / "tsa-anchors")
         ]
         verifier = TokenVerifier(anchors or [self.hierarchy.certificate(Role.ROOT_CA)])
-        return HTTPTimestampAuthority(
-            [TimestampSource(url=url, verifier=verifier) for url in self._settings.tsa_urls],
-            self._stores.clock,
-            budget=timedelta(seconds=self._settings.tsa_timeout_seconds),
-        )
+        budget = timedelta(seconds=self._settings.tsa_timeout_seconds / max(len(urls), 1))
+        authorities = [
+            LocalTimestampAuthority(self.unit)
+            if url == "internal"
+            else HTTPTimestampAuthority(
+                [TimestampSource(url=url, verifier=verifier)], self._stores.clock, budget=budget
+            )
+            for url in urls
+        ]
+        if len(authorities) == 1:
+            return authorities[0]
+        return OrderedTimestampAuthorities.of(authorities, self._stores.clock)
 
     @cached_property
     def trusted_list(self) -> TrustedListPublisher:
@@ -230,15 +252,3 @@ class Trust:
 def common_name(certificate: x509.Certificate) -> str:
     """CN of the subject."""
     return str(certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value)
-
-
-@final
-class _NoValidationData:
-    """Until a source is wired: levels beyond B-T cannot be reached."""
-
-    def collect(
-        self, certificates: Sequence[bytes], pool: Sequence[bytes] = ()
-    ) -> ValidationMaterial:
-        """See :class:`~signer.ports.ValidationDataSource`."""
-        del certificates, pool
-        raise RevocationUnavailableError
