@@ -40,6 +40,8 @@ from signer.domain.values import ClientId
 from signer.ports import Clock
 
 _QUEUED = outbox.c.state == MessageState.QUEUED.value
+_STILL_QUEUED = outbox.c.state.concat("") == MessageState.QUEUED.value
+"""The same, but SQLite finds the rows by another column: the whole queue may be waiting."""
 _ERASED: dict[str, Any] = {"body": None, "lease": None}
 
 _ENQUEUE = PreparedInsert(outbox)
@@ -48,7 +50,7 @@ _CANCEL = Prepared(
     .where(
         outbox.c.process == bindparam("of"),
         outbox.c.kind == MessageKind.CODE.value,
-        _QUEUED,
+        _STILL_QUEUED,
     )
     .values(state=MessageState.CANCELLED.value, ended_at=bindparam("now"), **_ERASED)
 )

@@ -1,9 +1,19 @@
 """Signing transactions and their items: created, looked at, ended, released."""
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, Select, bindparam, delete, func, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    bindparam,
+    case,
+    delete,
+    func,
+    select,
+    update,
+)
 
 from signer.adapters.store.audit_chain import AuditChain
 from signer.adapters.store.engine import Database
@@ -19,6 +29,7 @@ from signer.domain.outgoing import OutgoingMessage
 from signer.domain.transaction import Signed, Transaction, TransactionState
 from signer.domain.values import ClientId, TransactionId
 
+_HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
 _OPEN = (TransactionState.CREATED.value, TransactionState.ASKED.value)
 
 _BY_ID = Prepared(select(transactions).where(transactions.c.id == bindparam("id")))
@@ -40,9 +51,19 @@ _ITEMS = Prepared(
 )
 _SLOTS = Prepared(select(slots).where(slots.c.process == bindparam("process")))
 _CODES_SENT = Prepared(
-    select(func.coalesce(func.sum(transactions.c.codes_sent), 0).label("codes")).where(
+    select(
+        func.coalesce(
+            func.sum(
+                case(
+                    (transactions.c.code_sent_at > bindparam("hour_ago"), transactions.c.codes_sent)
+                )
+            ),
+            0,
+        ).label("in_hour"),
+        func.coalesce(func.sum(transactions.c.codes_sent), 0).label("in_day"),
+    ).where(
         transactions.c.subject == bindparam("subject"),
-        transactions.c.code_sent_at > bindparam("since"),
+        transactions.c.code_sent_at > bindparam("day_ago"),
     )
 )
 _CREATE = PreparedInsert(transactions)
@@ -110,10 +131,13 @@ class SQLTransactionStore:
             rows = _SLOTS.all(connection, process=transaction_id)
         return tuple(slot_of(row) for row in rows)
 
-    def codes_sent_since(self, subject: str, since: datetime) -> int:
-        """How many codes went to this person since (resend limits are per person)."""
+    def codes_sent(self, subject: str, now: datetime) -> tuple[int, int]:
+        """How many codes went to this person in the last hour and in the last 24."""
         with self._database.look() as connection:
-            return int(_CODES_SENT.one(connection, subject=subject, since=since).codes)
+            found = _CODES_SENT.one(
+                connection, subject=subject, hour_ago=now - _HOUR, day_ago=now - _DAY
+            )
+        return int(found.in_hour), int(found.in_day)
 
     def end(
         self,

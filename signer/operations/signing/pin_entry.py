@@ -245,9 +245,10 @@ def demand_codes_left(
     transactions: Transactions, limits: Limits, subject: str, now: datetime
 ) -> None:
     """Codes per person and hour, and per day (L5).  Raises RateLimitedError."""
-    if transactions.codes_sent_since(subject, now - timedelta(hours=1)) >= limits.codes_per_hour:
+    in_hour, in_day = transactions.codes_sent(subject, now)
+    if in_hour >= limits.codes_per_hour:
         raise RateLimitedError("too many codes were sent to this number", retry_after=600)
-    if transactions.codes_sent_since(subject, now - timedelta(days=1)) >= limits.codes_per_day:
+    if in_day >= limits.codes_per_day:
         raise RateLimitedError("too many codes were sent to this number today", retry_after=3600)
 
 
