@@ -19,6 +19,7 @@ OFFICER = "officer"
 CLIENT = "any client"
 MAINTAINER = "any client, for its own professional body"
 GATEWAY = "the SMS gateway's token"
+APPLICATION = "a CMD application, shown in test_cmd_callers.py"
 
 TABLE = {
     "GET /api/v1/keys": PUBLIC,
@@ -45,6 +46,8 @@ TABLE = {
     "POST /api/v1/providers/<provider>/attributes/import": MAINTAINER,
     "DELETE /api/v1/providers/<provider>/attributes/<id>": MAINTAINER,
     "POST /api/v1/receipts/sms": GATEWAY,
+    "GET /<cmd_folder:folder>/<cmd_service:service>": PUBLIC,
+    "POST /<cmd_folder:folder>/<cmd_service:service>": APPLICATION,
 }
 PUBLIC_PLACES = (
     "/", "/account/", "/assets/", "/demo", "/docs/", "/livez", "/pki/", "/readyz", "/sign/",
@@ -86,7 +89,8 @@ def call(app, route, rule, credentials=None, **known):
     return app.test_client().open(filled(rule, **known), method=method, auth=credentials)
 
 
-PROTECTED = sorted(route for route, whom in TABLE.items() if whom not in {PUBLIC, GATEWAY})
+ELSEWHERE = {PUBLIC, GATEWAY, APPLICATION}
+PROTECTED = sorted(route for route, whom in TABLE.items() if whom not in ELSEWHERE)
 
 
 @pytest.fixture

@@ -39,6 +39,13 @@ class CertificateCodes:
         message = self.messages.certificate_code(account, code, challenge, client.name)
         self.challenges.send(challenge, message)
 
+    def demand_pause(self, subject: str) -> None:
+        """Raise RateLimitedError when a code went to this person too short a time ago."""
+        interval = self.limits.resend_interval
+        if self.sent.codes_sent_since(subject, self.clock.now() - interval):
+            wait = max(1, int(interval.total_seconds()))
+            raise RateLimitedError("wait before asking for another code", retry_after=wait)
+
     def check(self, subject: str, client: Client, handle: Secret, code: Secret) -> None:
         """Raises IncorrectCodeError, BusyError, RateLimitedError, QSCDUnavailableError."""
         self.challenges.verify(_purpose(handle), subject, client.id, code, keep=True)

@@ -133,6 +133,7 @@ class FinishProcess:
         if process.kind is ProcessKind.CERTIFICATE:
             if account is None:
                 raise TransactionEndedError
+            self.certificates.demand_pause(process.subject)
             if not self.processes.count_code(process.handle_sha256, limit=self.resends):
                 raise RateLimitedError("no more codes for this request", retry_after=600)
             left = process.expires_at - self.clock.now()
