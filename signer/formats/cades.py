@@ -218,16 +218,19 @@ def _signed_content(item: SigningItem) -> Digest:
     """What the message-digest is: the file's, or that of the content of the CMS it is."""
     if not item.options.parallel or item.document is None:
         return item.digest
-    parts = SignedDataParts.parse(item.document)
+    parts = SignedDataParts.parse_der(item.document)
     algorithm = item.digest.algorithm
     if parts.content is not None:
         return Digest.of(algorithm, parts.content)
-    for signer in parts.signers:
-        stated = _stated_digest(signer)
-        if stated is not None and stated.algorithm is algorithm:
-            return stated
-    msg = f"no signature in the file says the {algorithm.name} digest of its content"
-    raise DocumentRefusedError(msg, field="document")
+    stated = {
+        one.value
+        for signer in parts.signers
+        if (one := _stated_digest(signer)) is not None and one.algorithm is algorithm
+    }
+    if len(stated) != 1:
+        msg = f"the file does not say one {algorithm.name} digest of its content"
+        raise DocumentRefusedError(msg, field="document")
+    return Digest(algorithm, stated.pop())
 
 
 def _stated_digest(signer: SignerParts) -> Digest | None:

@@ -24,6 +24,7 @@ _ATTRIBUTE_CERTIFICATE_V1: Final = 0xA1
 _ATTRIBUTE_CERTIFICATE_V2: Final = 0xA2
 _OTHER_CERTIFICATE: Final = 0xA3
 _MAX_SIGNERS: Final = 32
+_UNREADABLE: Final = "this is not a CMS signature that can be read"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,14 +132,20 @@ class SignedDataParts:
     @classmethod
     def parse(cls, data: bytes) -> Self:
         """Read a ContentInfo, DER or BER; raises DocumentRefusedError for anything else."""
-        with suppress(IntegrityAlarmError, ValueError, IndexError):
-            return cls._read(strict_der.parse(data))
+        with suppress(DocumentRefusedError):
+            return cls.parse_der(data)
         try:
-            return cls._read(strict_der.parse(definite(data)))
+            return cls.parse_der(definite(data))
+        except ValueError as error:
+            raise DocumentRefusedError(_UNREADABLE, field="document") from error
+
+    @classmethod
+    def parse_der(cls, data: bytes) -> Self:
+        """Read a ContentInfo in DER alone; raises DocumentRefusedError for anything else."""
+        try:
+            return cls._read(strict_der.parse(data))
         except (IntegrityAlarmError, ValueError, IndexError) as error:
-            raise DocumentRefusedError(
-                "this is not a CMS signature that can be read", field="document"
-            ) from error
+            raise DocumentRefusedError(_UNREADABLE, field="document") from error
 
     @classmethod
     def _read(cls, info: Element) -> Self:

@@ -15,6 +15,7 @@ from signer.domain.transaction import ItemKind, SigningItem
 from signer.domain.values import DTBSR, Digest, DigestAlgorithm
 from signer.sam.refusal import Signatory, refuse
 from signer.sam.signed_attributes import SignedAttributes
+from signer.sam.signed_cms import content_of
 
 __all__ = ["DocumentEvidence", "Signatory", "dtbsr_of"]
 
@@ -45,8 +46,15 @@ def dtbsr_of(item: SigningItem, evidence: DocumentEvidence, signatory: Signatory
         return DTBSR(item.digest.algorithm, item.digest.value)
     expected = _message_digest(item, evidence)
     try:
-        SignedAttributes(item.digest.algorithm, evidence.to_be_signed, signatory).check(expected)
-    except (IndexError, UnicodeDecodeError) as error:
+        SignedAttributes(
+            item.digest.algorithm,
+            evidence.to_be_signed,
+            signatory,
+            item.options.properties,
+            # Where a PDF says the place, its own dictionary has it (EN 319 142-1, 6.3).
+            with_place=item.kind not in {ItemKind.PADES, ItemKind.PADES_DIGEST},
+        ).check(expected)
+    except (IndexError, UnicodeDecodeError, ValueError) as error:
         msg = "document link: a signed attribute is malformed"
         raise IntegrityAlarmError(msg) from error
     return DTBSR(item.digest.algorithm, item.digest.algorithm.of(evidence.to_be_signed))
@@ -63,6 +71,8 @@ def _message_digest(item: SigningItem, evidence: DocumentEvidence) -> Digest:
             return _byte_range_digest(
                 item.document, evidence.prepared_document, item.digest.algorithm
             )
+        if item.options.parallel:
+            return content_of(item.document, item.digest.algorithm)
     return item.digest
 
 

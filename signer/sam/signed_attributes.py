@@ -7,8 +7,10 @@ from typing import Final
 
 from signer.domain import strict_der
 from signer.domain.attribute import CertifiedAttribute
+from signer.domain.signature_options import SignedProperties
 from signer.domain.strict_der import Element
 from signer.domain.values import Digest, DigestAlgorithm, SignatureAlgorithm
+from signer.sam.cms_properties import check_properties, expected_attributes
 from signer.sam.refusal import Signatory, refuse
 
 _ID_DATA: Final = "1.2.840.113549.1.7.1"
@@ -28,9 +30,20 @@ _DIRECTORY_NAME: Final = 0xA4
 class SignedAttributes:
     """Parsed signed attributes and what each must say."""
 
-    def __init__(self, digest: DigestAlgorithm, encoded: bytes, signatory: Signatory) -> None:
+    def __init__(
+        self,
+        digest: DigestAlgorithm,
+        encoded: bytes,
+        signatory: Signatory,
+        properties: SignedProperties,
+        *,
+        with_place: bool,
+    ) -> None:
+        """``with_place``: whether a granted production place is said here."""
         self._digest = digest
         self._signatory = signatory
+        self._properties = properties
+        self._chosen = expected_attributes(properties, with_place=with_place)
         self._values: dict[str, Element] = {}
         for attribute in strict_der.parse(encoded).child_set():
             kind, values = _exactly(attribute.children(strict_der.SEQUENCE), 2)
@@ -42,7 +55,7 @@ class SignedAttributes:
     def check(self, message_digest: Digest) -> None:
         """Raises IntegrityAlarmError for anything that was not granted, or is missing."""
         values = self._values
-        mandatory = {_CONTENT_TYPE, _MESSAGE_DIGEST, _SIGNING_CERTIFICATE_V2}
+        mandatory = {_CONTENT_TYPE, _MESSAGE_DIGEST, _SIGNING_CERTIFICATE_V2} | self._chosen
         optional = {_SIGNING_TIME, _ALGORITHM_PROTECTION, _SIGNER_ATTRIBUTES_V2}
         if not mandatory <= values.keys() <= mandatory | optional:
             refuse("signed attributes are missing or unknown")
@@ -59,6 +72,7 @@ class SignedAttributes:
         if _ALGORITHM_PROTECTION in values:
             self._check_algorithms(values[_ALGORITHM_PROTECTION])
         self._check_attributes(values.get(_SIGNER_ATTRIBUTES_V2))
+        check_properties(values, self._properties, message_digest)
 
     def _check_certificate(self, value: Element) -> None:
         """SigningCertificateV2 (RFC 5035, 3) names the credential's certificate, first and only."""
@@ -90,23 +104,25 @@ class SignedAttributes:
         asserted = self._signatory.asserted
         if tuple(one.attribute for one in asserted) != self._signatory.granted:
             refuse("the asserted attributes are not the granted ones")
+        texts = [one.attribute.describe() for one in asserted]
+        texts += self._properties.claimed_roles
         if value is None:
-            if asserted:
+            if texts:
                 refuse("the granted attributes are not in the signature")
             return
         fields = {field.tag: field for field in value.children(strict_der.SEQUENCE)}
-        if not asserted or not {_CONTEXT_0} <= fields.keys() <= {_CONTEXT_0, _CONTEXT_1}:
+        if not texts or not {_CONTEXT_0} <= fields.keys() <= {_CONTEXT_0, _CONTEXT_1}:
             refuse("the signature carries attributes that were not granted")
         (claims,) = _exactly(fields[_CONTEXT_0].children(_CONTEXT_0), 1)
         claimed = [_claim(claim) for claim in claims.children(strict_der.SEQUENCE)]
-        if claimed != [one.attribute.describe() for one in asserted]:
+        if claimed != texts:
             refuse("the claimed attributes are not the granted ones")
         certified: list[bytes] = []
         if _CONTEXT_1 in fields:
             (proofs,) = _exactly(fields[_CONTEXT_1].children(_CONTEXT_1), 1)
             for proof in proofs.children(strict_der.SEQUENCE):
                 (certificate,) = _exactly(proof.children(_CONTEXT_0), 1)
-                _check_holder(certificate, self._signatory.certificate_der)
+                check_holder(certificate, self._signatory.certificate_der)
                 certified.append(certificate.encoded)
         if certified != [
             one.attribute_certificate_der for one in asserted if isinstance(one, CertifiedAttribute)
@@ -122,7 +138,7 @@ def _claim(claim: Element) -> str:
     return value.expect(strict_der.UTF8_STRING).content.decode()
 
 
-def _check_holder(attribute_certificate: Element, certificate_der: bytes) -> None:
+def check_holder(attribute_certificate: Element, certificate_der: bytes) -> None:
     """The holder's baseCertificateID (RFC 5755, 4.2.2) is the credential's certificate."""
     info = attribute_certificate.children(strict_der.SEQUENCE)[0].children(strict_der.SEQUENCE)
     base = info[1].children(strict_der.SEQUENCE)[0].children(_CONTEXT_0)
