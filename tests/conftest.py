@@ -22,6 +22,7 @@ pytest_plugins = [
     "tests.fixtures.long_term",
     "tests.fixtures.pdfs",
     "tests.fixtures.documents",
+    "tests.fixtures.xades",
     "tests.fixtures.sam",
     "tests.fixtures.served_installation",
     "tests.fixtures.signing",

@@ -16,6 +16,9 @@ from signer.domain.values import DTBSR, Digest, DigestAlgorithm
 from signer.sam.refusal import Signatory, refuse
 from signer.sam.signed_attributes import SignedAttributes
 from signer.sam.signed_cms import content_of
+from signer.sam.signed_info import check_signed_info
+from signer.sam.signing_input import check_signing_input, is_json_signature
+from signer.sam.xml_documents import expected_references, is_xml_signature
 
 __all__ = ["DocumentEvidence", "Signatory", "dtbsr_of"]
 
@@ -29,7 +32,7 @@ class DocumentEvidence:
 
     to_be_signed: bytes = b""
     """The octets whose digest is signed: DER of the SET OF SignedAttributes (tag 0x31), the
-    canonical SignedInfo of XAdES; empty for RAW.
+    canonical SignedInfo of XAdES, the signing input of a JWS; empty for RAW.
     """
     signed_properties: bytes = b""
     """XAdES: the canonical SignedProperties."""
@@ -44,6 +47,18 @@ def dtbsr_of(item: SigningItem, evidence: DocumentEvidence, signatory: Signatory
     """
     if item.kind is ItemKind.RAW:
         return DTBSR(item.digest.algorithm, item.digest.value)
+    if is_xml_signature(item):
+        check_signed_info(
+            item,
+            evidence.to_be_signed,
+            evidence.signed_properties,
+            signatory,
+            expected_references(item),
+        )
+        return DTBSR(item.digest.algorithm, item.digest.algorithm.of(evidence.to_be_signed))
+    if is_json_signature(item):
+        check_signing_input(item, evidence.to_be_signed, signatory)
+        return DTBSR(item.digest.algorithm, item.digest.algorithm.of(evidence.to_be_signed))
     expected = _message_digest(item, evidence)
     try:
         SignedAttributes(

@@ -1,5 +1,6 @@
 """Judges the professional attributes that a signature carries."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -53,6 +54,24 @@ async def carried_attributes(
         if len(value["signed_assertions"] or ()):
             problems.append("signed assertions are not verified")
     return CarriedAttributes(tuple(certified), tuple(claimed), tuple(problems))
+
+
+async def judged_certificates(
+    certificates: Sequence[Any],
+    signer: Certificate,
+    knowledge: Knowledge,
+    moments: tuple[datetime, ...],
+) -> CarriedAttributes:
+    """Attribute certificates (asn1crypto, without types) by the same rule, wherever carried."""
+    certified: list[str] = []
+    problems: list[str] = []
+    for one in certificates:
+        problem = await _problem(one, signer, knowledge, moments)
+        if problem is None:
+            certified += _roles(one)
+        else:
+            problems.append(f"attribute certificate: {problem}")
+    return CarriedAttributes(certified=tuple(certified), problems=tuple(problems))
 
 
 async def _problem(

@@ -23,6 +23,9 @@ class FileKind(StrEnum):
     PDF = "pdf"
     CMS = "cms"
     TIMESTAMP = "timestamp"
+    XML = "xml"
+    CONTAINER = "container"
+    """ASiC."""
     UNKNOWN = "unknown"
 
 
