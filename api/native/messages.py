@@ -1,27 +1,19 @@
 """Bodies of the signature calls: what a client posts and what it gets."""
 
 import base64
-import binascii
-import unicodedata
 from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from api.native.messages_items import ItemIn
+from api.native.messages_options import DIGESTS
 from signer.domain.attribute import RequiredAttribute
-from signer.domain.errors import InvalidRequestError
 from signer.domain.transaction import ItemKind, Level, SigningItem, Transaction
-from signer.domain.values import DTBSR, Digest, DigestAlgorithm, KeyAlgorithm
+from signer.domain.values import KeyAlgorithm
 
-DIGESTS = {
-    "SHA-256": DigestAlgorithm.SHA256,
-    "SHA-384": DigestAlgorithm.SHA384,
-    "SHA-512": DigestAlgorithm.SHA512,
-}
-Name = Annotated[str, Field(min_length=1, max_length=200)]
 Word = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Value = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
-DigestName = Literal["SHA-256", "SHA-384", "SHA-512"]
 
 
 class Strict(BaseModel):
@@ -51,75 +43,6 @@ class RequiredAttributeIn(Strict):
         """As a domain value."""
         return RequiredAttribute(
             self.provider, self.role, tuple(sorted(self.sub_attributes.items()))
-        )
-
-
-class ItemIn(Strict):
-    """One thing to sign."""
-
-    kind: ItemKind
-    """``raw``: digest in, signature value out; ``cades-digest``: content digest in, CMS out;
-    ``pades-digest``: ByteRange digest in, CMS of a PAdES out; ``pades``, ``cades``: file in,
-    signed document or CMS out.
-    """
-    name: Name
-    """What the citizen sees: a file name or a description."""
-    digest: Annotated[str | None, Field(max_length=100)] = None
-    """Base64; for ``raw``, ``cades-digest`` and ``pades-digest``."""
-    digest_algorithm: DigestName = "SHA-256"
-    document: str | None = None
-    """Base64 of the file; for ``pades`` and ``cades``."""
-    level: Literal["B-B", "B-T"] = "B-B"
-
-    def value(self, ordinal: int, document_limit: int) -> SigningItem:
-        """As a domain value; raises InvalidRequestError naming the member."""
-        field = f"items[{ordinal}]"
-        algorithm = DIGESTS[self.digest_algorithm]
-        name = _shown(self.name, f"{field}.name")
-        level = Level(self.level)
-        if self.kind is ItemKind.RAW and level is not Level.B_B:
-            raise InvalidRequestError("a raw signature has no level", field=f"{field}.level")
-        if self.kind.is_whole_document:
-            return self._whole(ordinal, name, algorithm, level, document_limit)
-        if self.document is not None:
-            raise InvalidRequestError("give digest, not document", field=f"{field}.document")
-        if self.digest is None:
-            raise InvalidRequestError("missing", field=f"{field}.digest")
-        digest = _bytes(self.digest, f"{field}.digest")
-        if len(digest) != algorithm.size:
-            raise InvalidRequestError(
-                f"{self.digest_algorithm} has {algorithm.size} bytes, this is {len(digest)}",
-                field=f"{field}.digest",
-            )
-        made = DTBSR if self.kind is ItemKind.RAW else Digest
-        return SigningItem(
-            ordinal=ordinal,
-            kind=self.kind,
-            name=name,
-            digest=made(algorithm, digest),
-            level=level,
-        )
-
-    def _whole(
-        self, ordinal: int, name: str, algorithm: DigestAlgorithm, level: Level, limit: int
-    ) -> SigningItem:
-        field = f"items[{ordinal}].document"
-        if self.digest is not None:
-            raise InvalidRequestError("give document, not digest", field=f"items[{ordinal}].digest")
-        if self.document is None:
-            raise InvalidRequestError("missing", field=field)
-        if len(self.document) > (limit + 2) // 3 * 4 + 4:
-            raise InvalidRequestError(f"at most {limit} bytes", field=field)
-        document = _bytes(self.document, field)
-        if not document or len(document) > limit:
-            raise InvalidRequestError(f"1 to {limit} bytes", field=field)
-        return SigningItem(
-            ordinal=ordinal,
-            kind=self.kind,
-            name=name,
-            digest=Digest.of(algorithm, document),
-            level=level,
-            document=document,
         )
 
 
@@ -329,21 +252,3 @@ def item_out(item: SigningItem) -> ItemOut:
         ),
         result=base64.b64encode(item.result).decode() if item.result is not None else None,
     )
-
-
-def _bytes(text: str, field: str) -> bytes:
-    try:
-        return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise InvalidRequestError("not base64", field=field) from error
-
-
-def _shown(text: str, field: str) -> str:
-    """Names are shown to the citizen: no control or direction characters, no line breaks."""
-    if text != text.strip() or any(
-        unicodedata.category(char)[0] in "CZ" and char != " " for char in text
-    ):
-        raise InvalidRequestError(
-            "printable characters only, without leading or trailing blanks", field=field
-        )
-    return text

@@ -62,6 +62,12 @@ _TYPES: Final = {
     ItemKind.PADES_DIGEST: "application/pkcs7-signature",
     ItemKind.CADES: "application/pkcs7-signature",
     ItemKind.PADES: "application/pdf",
+    ItemKind.XADES: "application/xml",
+    ItemKind.XADES_DIGEST: "application/xml",
+    ItemKind.JADES: "application/jose",
+    ItemKind.JADES_DIGEST: "application/jose",
+    ItemKind.ASIC_S: "application/vnd.etsi.asic-s+zip",
+    ItemKind.ASIC_E: "application/vnd.etsi.asic-e+zip",
 }
 _BYTES: Final[dict[str, Any]] = {  # any: an OpenAPI fragment
     "description": "The result's bytes",

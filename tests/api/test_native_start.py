@@ -135,7 +135,7 @@ BAD = {
     ],
     "items": [None, {}, "x", [], [ITEM] * 101, 1],
     "items[0]": [None, 1, "x", [], ITEM | {"extra": 1}],
-    "items[0].kind": [None, "", "RAW", "xades", 1],
+    "items[0].kind": [None, "", "RAW", "xmldsig", 1],
     "items[0].name": [None, "", " a", "a ", "a\nb", "a\x00", "a\u202eb", "a\u2028b", "x" * 201, 1],
     "items[0].digest": [None, "", "x", "====", DIGEST[:-4], DIGEST + "AAAA", "á", 1, "A" * 101],
     "items[0].digest_algorithm": [None, "", "SHA-1", "MD5", "sha256", 1],

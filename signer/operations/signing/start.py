@@ -137,7 +137,14 @@ def shown_sha256(request: SigningRequest, version: str) -> str:
         "locale": request.locale,
         "relying_party": request.relying_party,
         "items": [
-            [item.name, item.kind.value, item.level.value, item.digest.value.hex()]
+            [
+                item.name,
+                item.kind.value,
+                item.level.value,
+                item.digest.value.hex(),
+                [one.name for one in item.files],
+                item.options.encoded().decode(),
+            ]
             for item in request.items
         ],
         "attributes": [
