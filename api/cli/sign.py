@@ -5,14 +5,16 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, Final
 
 import click
 
 from api.cli.output import Reporter, reporter
+from api.cli.sign_options import media_type, signature_options
 from api.client import NativeClient, Started, Wanted
-from api.client.native import results_of
+from api.client.native import WantedFile, results_of
 from api.client.own_pdf import OwnPDF
 from api.settings import Settings
 from signer.adapters.system_clock import SystemClock
@@ -23,7 +25,18 @@ from signer.domain.errors import (
     SigningServiceError,
     TransactionEndedError,
 )
+from signer.domain.transaction import Level
 from signer.domain.values import Secret
+
+KINDS: Final = {
+    "pades": "pades",
+    "cades": "cades",
+    "xades": "xades",
+    "jades": "jades",
+    "asice": "asic-e",
+    "asics": "asic-s",
+}
+"""Formats of the command line, and the kinds of the API they stand for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,10 +55,20 @@ class Access:
     "source", metavar="IN", type=click.Path(exists=True, dir_okay=False, path_type=Path)
 )
 @click.option("-o", "--out", required=True, type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--format", "kind", required=True, type=click.Choice(list(KINDS)), help="Form.")
 @click.option(
-    "--format", "kind", required=True, type=click.Choice(["pades", "cades"]), help="Form."
+    "--add",
+    "more",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A further file under the same signature: xades, jades, asice; repeatable.",
 )
-@click.option("--level", type=click.Choice(["B-B", "B-T"]), default="B-B", show_default=True)
+@click.option(
+    "--level",
+    type=click.Choice([str(one) for one in Level]),
+    default=str(Level.B_B),
+    show_default=True,
+)
 @click.option("--user", required=True, help="Phone of the citizen; with --demo also a name there.")
 @click.option("--attribute", "attributes", multiple=True, help="PROVIDER/ROLE; repeatable.")
 @click.option("--key", type=click.Choice(["rsa-3072", "p-256"]), help="Default: the RSA key.")
@@ -58,6 +81,7 @@ class Access:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="File with its secret; not with --demo.",
 )
+@signature_options
 @reporter
 def command(  # noqa: PLR0913 - one parameter per option of the command line
     report: Reporter,
@@ -65,6 +89,7 @@ def command(  # noqa: PLR0913 - one parameter per option of the command line
     source: Path,
     out: Path,
     kind: str,
+    more: tuple[Path, ...],
     level: str,
     user: str,
     attributes: tuple[str, ...],
@@ -74,8 +99,9 @@ def command(  # noqa: PLR0913 - one parameter per option of the command line
     server: str | None,
     client_id: str | None,
     client_secret_file: Path | None,
+    options: dict[str, Any] | None,
 ) -> None:
-    """Sign the file IN as a citizen and write the signed PDF or the CMS to OUT.
+    """Sign the file IN as a citizen and write the signed document or the signature to OUT.
 
     Without --demo it prints the address where the citizen authorises, and waits; Ctrl-C cancels.
     """
@@ -85,7 +111,11 @@ def command(  # noqa: PLR0913 - one parameter per option of the command line
         access = own_access(user, server, client_id, client_secret_file)
     content = source.read_bytes()
     own = OwnPDF.prepare(content, SystemClock().now()) if _is_own(kind, detached_digest) else None
-    wanted = _wanted(kind, level, source.name, content, own, digest_only=detached_digest)
+    wanted = replace(
+        _wanted(kind, (source, *more), own, digest_only=detached_digest, options=options or {}),
+        level=level,
+        options=options,
+    )
     with NativeClient(access.server, access.client_id, access.client_secret) as client:
         started = client.start(
             access.phone,
@@ -106,12 +136,33 @@ def _is_own(kind: str, detached_digest: bool) -> bool:  # noqa: FBT001 - a flag 
 
 
 def _wanted(
-    kind: str, level: str, name: str, content: bytes, own: OwnPDF | None, *, digest_only: bool
+    kind: str,
+    sources: tuple[Path, ...],
+    own: OwnPDF | None,
+    *,
+    digest_only: bool,
+    options: dict[str, Any],
 ) -> Wanted:
-    if digest_only:
-        content = own.digest() if own else hashlib.sha256(content).digest()
-        kind = f"{kind}-digest"
-    return Wanted(kind=kind, name=name, content=content, level=level, digest_only=digest_only)
+    served = f"{KINDS[kind]}-digest" if digest_only else KINDS[kind]
+    wanted = Wanted(kind=served, name=sources[0].name, digest_only=digest_only)
+    if own is not None:
+        return replace(wanted, content=own.digest())
+    named = kind.startswith("asic") or (kind == "xades" and digest_only)
+    if len(sources) == 1 and ("parallel" in options or not named):
+        return replace(wanted, content=_sent(sources[0].read_bytes(), digest_only=digest_only))
+    files = (
+        WantedFile(
+            name=one.name,
+            media_type=media_type(one),
+            content=_sent(one.read_bytes(), digest_only=digest_only),
+        )
+        for one in sources
+    )
+    return replace(wanted, files=tuple(files))
+
+
+def _sent(content: bytes, *, digest_only: bool) -> bytes:
+    return hashlib.sha256(content).digest() if digest_only else content
 
 
 def _attribute(text: str) -> tuple[str, str]:

@@ -28,26 +28,52 @@ _OUTBOX_PAUSE_SECONDS: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WantedFile:
+    """One of several files: ``content`` is the file, or with ``digest_only`` its digest."""
+
+    name: str
+    media_type: str
+    content: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
     """One item to sign: ``content`` is the file, or with ``digest_only`` its digest."""
 
     kind: str
     name: str
-    content: bytes = field(repr=False)
+    content: bytes = field(default=b"", repr=False)
     level: str = "B-B"
     digest_algorithm: str = "SHA-256"
     digest_only: bool = False
+    files: tuple[WantedFile, ...] = ()
+    """Instead of ``content``."""
+    options: Answer | None = None
+    """As the API takes them."""
 
     def body(self) -> Answer:
         """As the API takes it."""
         member = "digest" if self.digest_only else "document"
-        return {
+        body: Answer = {
             "kind": self.kind,
             "name": self.name,
             "level": self.level,
             "digest_algorithm": self.digest_algorithm,
-            member: base64.b64encode(self.content).decode(),
         }
+        if self.files:
+            body["files"] = [
+                {
+                    "name": one.name,
+                    "media_type": one.media_type,
+                    member: base64.b64encode(one.content).decode(),
+                }
+                for one in self.files
+            ]
+        else:
+            body[member] = base64.b64encode(self.content).decode()
+        if self.options:
+            body["options"] = self.options
+        return body
 
 
 @dataclass(frozen=True, slots=True)
