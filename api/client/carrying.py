@@ -25,13 +25,18 @@ def choose(keys: Sequence[Mapping[str, str]]) -> Mapping[str, str]:
 
 
 def carried(member: str, secret: Secret, transaction: TransactionId, key: Mapping[str, str]) -> str:
-    """Compact JWE of ``{member: secret, "transaction": id}`` to ``key`` (a JWK).
+    """Compact JWE of ``{member: secret, "transaction": id}``; raises as :func:`encrypted`."""
+    return encrypted({member: secret.reveal(), "transaction": transaction}, key)
+
+
+def encrypted(members: Mapping[str, str], key: Mapping[str, str]) -> str:
+    """Compact JWE of ``members`` to ``key`` (a JWK).
 
     Raises UnavailableError when the key cannot be used.
     """
     algorithm = key["alg"]
     header = {"alg": algorithm, "enc": ENCRYPTION, "kid": key["kid"]}
-    payload = json.dumps({member: secret.reveal(), "transaction": transaction})
+    payload = json.dumps(members)
     try:
         recipient = _KEYS[algorithm].import_key(dict(key))
         return jwe.encrypt_compact(header, payload, recipient, algorithms=[algorithm, ENCRYPTION])

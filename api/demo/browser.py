@@ -1,20 +1,15 @@
 """Plays programs and people against the application in this process, over its own doors."""
 
-import base64
 import html
-import json
 import re
-import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from flask import Flask
 from werkzeug.test import TestResponse
 
+from api.client.carrying import encrypted
 from signer.adapters.channels.demo_outbox import DemoOutbox
 from signer.domain.errors import ConfigurationError
 
@@ -55,17 +50,9 @@ class Program:
         return response
 
     def encrypted(self, **members: str) -> str:
-        """A compact JWE (RSA-OAEP-256, A256GCM) of ``members`` to the service's newest key."""
-        jwk = self.app.test_client().get("/api/v1/keys").get_json()["keys"][0]
-        key = rsa.RSAPublicNumbers(_integer(jwk["e"]), _integer(jwk["n"])).public_key()
-        header = _encoded(
-            json.dumps({"alg": "RSA-OAEP-256", "enc": "A256GCM", "kid": jwk["kid"]}).encode()
-        )
-        cek, nonce = secrets.token_bytes(32), secrets.token_bytes(12)
-        oaep = padding.OAEP(padding.MGF1(hashes.SHA256()), hashes.SHA256(), None)
-        sealed = AESGCM(cek).encrypt(nonce, json.dumps(members).encode(), header.encode())
-        parts = (key.encrypt(cek, oaep), nonce, sealed[:-16], sealed[-16:])
-        return ".".join((header, *(_encoded(part) for part in parts)))
+        """Compact JWE of ``members`` to the key that the service names first."""
+        published = self.app.test_client().get("/api/v1/keys").get_json()["keys"]
+        return encrypted(members, published[0])
 
 
 class Person:
@@ -126,11 +113,3 @@ def _demand_success(response: TestResponse, what: str) -> None:
         raise ConfigurationError(
             f"{what}: {response.status_code} {response.get_data(as_text=True)}"
         )
-
-
-def _encoded(value: bytes) -> str:
-    return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
-
-
-def _integer(text: str) -> int:
-    return int.from_bytes(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)), "big")
