@@ -10,6 +10,7 @@ from signer.domain.errors import InvalidRequestError
 from signer.domain.transaction import ItemKind, SigningItem
 from signer.domain.values import SignatureAlgorithm, SignatureValue
 from signer.formats.cades import CAdES
+from signer.formats.jades.signing import JAdES
 from signer.formats.pades import PAdES, PAdESDigest
 from signer.formats.port import Prepared, SignatureFormat, SigningIdentity, TrustServices
 
@@ -66,6 +67,8 @@ def baseline_formats(pades: PAdES) -> Mapping[ItemKind, SignatureFormat]:
         {
             ItemKind.CADES: CAdES(),
             ItemKind.CADES_DIGEST: CAdES(),
+            ItemKind.JADES: JAdES(),
+            ItemKind.JADES_DIGEST: JAdES(),
             ItemKind.PADES: pades,
             ItemKind.PADES_DIGEST: PAdESDigest(),
         }
