@@ -98,6 +98,8 @@ def _answer(services: CMDServices, service: Service) -> Response:
     if proven is None and service is Service.SCMD:
         raise UnprovenError  # before the body is looked at
     envelope = request.get_data(cache=False)
+    if len(envelope) >= MAX_BODY:  # a chunked body is cut there
+        raise RequestEntityTooLarge
     body = parse_request(envelope)
     _demand_known(body)
     call = Call(
