@@ -11,6 +11,8 @@ from api.native.messages_options import DIGESTS
 from signer.domain.attribute import RequiredAttribute
 from signer.domain.transaction import ItemKind, Level, SigningItem, Transaction
 from signer.domain.values import KeyAlgorithm
+from signer.formats.client_material import ClientMaterial
+from signer.ports import ValidationMaterial
 
 Word = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Value = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
@@ -118,6 +120,14 @@ class AttributeOut(BaseModel):
     valid_until: datetime
 
 
+class MaterialOut(BaseModel):
+    """What the client of a ``pades-digest`` appends to its PDF as a DSS; each base64 DER."""
+
+    certificates: list[str]
+    ocsp_responses: list[str]
+    crls: list[str]
+
+
 class ItemOut(BaseModel):
     """One item; ``result`` once signed."""
 
@@ -129,6 +139,8 @@ class ItemOut(BaseModel):
     digest_algorithm: str
     result: str | None = None
     """Base64: signature value, CMS (DER) or signed document."""
+    material: MaterialOut | None = None
+    """``pades-digest`` at B-LT and B-LTA, once signed."""
 
 
 class SignatureOut(BaseModel):
@@ -241,6 +253,7 @@ def signature_out(transaction: Transaction, authorisation_url: str | None = None
 
 def item_out(item: SigningItem) -> ItemOut:
     """One item."""
+    result, material = result_of(item)
     return ItemOut(
         ordinal=item.ordinal,
         name=item.name,
@@ -250,5 +263,27 @@ def item_out(item: SigningItem) -> ItemOut:
         digest_algorithm=next(
             name for name, value in DIGESTS.items() if value is item.digest.algorithm
         ),
-        result=base64.b64encode(item.result).decode() if item.result is not None else None,
+        result=None if result is None else _text(result),
+        material=None if material is None else _material_out(material),
     )
+
+
+def result_of(item: SigningItem) -> tuple[bytes | None, ValidationMaterial | None]:
+    """The result itself, and what belongs beside it in a PDF that stays at the client."""
+    beside = item.kind is ItemKind.PADES_DIGEST and item.level in {Level.B_LT, Level.B_LTA}
+    if item.result is None or not beside:
+        return item.result, None
+    made = ClientMaterial.from_bytes(item.result)
+    return made.cms_der, made.material
+
+
+def _material_out(material: ValidationMaterial) -> MaterialOut:
+    return MaterialOut(
+        certificates=[_text(one) for one in material.certificates],
+        ocsp_responses=[_text(one) for one in material.ocsp_responses],
+        crls=[_text(one) for one in material.crls],
+    )
+
+
+def _text(value: bytes) -> str:
+    return base64.b64encode(value).decode()

@@ -3,7 +3,7 @@
 import base64
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from http import HTTPStatus
 from threading import BoundedSemaphore
@@ -32,6 +32,7 @@ from api.native.messages import (
     SignatureOut,
     SignaturePath,
     WaitQuery,
+    result_of,
     signature_out,
 )
 from signer.domain.client import Client, Role
@@ -261,9 +262,10 @@ def _item(found: Transaction, ordinal: int) -> Response:
     if ordinal >= len(found.items):
         raise NotFoundError
     one = found.items[ordinal]
-    if one.result is None:
+    result, _ = result_of(one)
+    if result is None:
         raise NotFoundError("not signed (yet)")
-    response = make_response(one.result)
+    response = make_response(result)
     response.mimetype = _TYPES[one.kind]
     response.headers["Cache-Control"] = "no-store"
     return response
@@ -310,10 +312,10 @@ def _entered(entered: Entered) -> EnteredOut:
 
 
 def _signed(outcome: Outcome) -> SignatureOut:
-    answer = signature_out(outcome.transaction)
-    for item, result in zip(answer.items, outcome.results, strict=True):
-        item.result = base64.b64encode(result).decode()
-    return answer
+    transaction = outcome.transaction
+    items = zip(transaction.items, outcome.results, strict=True)
+    finished = tuple(replace(item, result=result) for item, result in items)
+    return signature_out(replace(transaction, items=finished))
 
 
 def _answer(body: SignatureOut | EnteredOut | CertificatesOut, status: int = 200) -> Response:
