@@ -32,7 +32,7 @@ from signer.xmldsig.tokens import TokenContent
 
 _XADES: Final = f"{{{names.XADES}}}"
 _XADES141: Final = f"{{{names.XADES141}}}"
-_ORDER: Final = (Level.B_B, Level.B_T, Level.B_LT, Level.B_LTA)
+ORDER: Final = (Level.B_B, Level.B_T, Level.B_LT, Level.B_LTA)
 _NOTHING: Final = ValidationMaterial()
 VALIDATION_DATA: Final = f"{_XADES141}TimeStampValidationData"
 
@@ -64,10 +64,10 @@ class LevelRaising:
         RevocationUnavailableError, or what ``content`` raises; the tree is then half done and
         thrown away.
         """
-        has, wanted = (_ORDER.index(one) for one in (level_of(signature), level))
-        if has < _ORDER.index(Level.B_T) <= wanted:
+        has, wanted = (ORDER.index(one) for one in (level_of(signature), level))
+        if has < ORDER.index(Level.B_T) <= wanted:
             self._add_signature_timestamp(signature)
-        if has < _ORDER.index(Level.B_LT) <= wanted:
+        if has < ORDER.index(Level.B_LT) <= wanted:
             self._add_validation_data(signature, signer)
         if level is Level.B_LTA:
             self._add_archive_timestamp(signature)

@@ -66,7 +66,7 @@ class _State:
             raise IntegrityAlarmError("a prepared XAdES cannot be read") from error
 
 
-_COMPLETED_LIMIT: Final = 64 * 1024 * 1024
+COMPLETED_LIMIT: Final = 64 * 1024 * 1024
 """Bytes: a document of the largest size with its signature and all validation data."""
 
 
@@ -106,11 +106,11 @@ class XAdES:
         if packaging is not Packaging.ENVELOPED or item.document is None:
             if prepared.level is Level.B_B:
                 return written.encode()
-            root = parse(written.encode(), limit=_COMPLETED_LIMIT)
+            root = parse(written.encode(), limit=COMPLETED_LIMIT)
             raise_level(root, prepared, content_of(item), services)
             return documents.serialised(root)
         signed = documents.with_last_child(parse(item.document), written)
-        root = parse(signed, limit=_COMPLETED_LIMIT)
+        root = parse(signed, limit=COMPLETED_LIMIT)
         if prepared.level is Level.B_B:
             return signed
         raise_level(root[-1], prepared, content_of(item), services)
@@ -128,7 +128,9 @@ def prepare_xades(
 
     Every identifier begins with a random one, so that signatures may share a document.
     """
-    algorithm = algorithm_of(identity.key_algorithm, item)
+    algorithm = SignatureAlgorithm.of(
+        identity.key_algorithm, item.digest.algorithm, pss=item.options.pss
+    )
     certificates = without_root(identity.chain_der)
     template = template_for(certificates, algorithm)
     identifier = f"xades-{secrets.token_hex(16)}"
@@ -161,16 +163,6 @@ def prepare_xades(
         signed_properties=properties.encode(),
         state=state.to_bytes(),
     )
-
-
-def algorithm_of(key: KeyAlgorithm, item: SigningItem) -> SignatureAlgorithm:
-    """The one for this key, digest and option; raises InvalidRequestError for PSS without RSA."""
-    if not item.options.pss:
-        return SignatureAlgorithm.of(key, item.digest.algorithm)
-    name = f"RSA_PSS_{item.digest.algorithm.name}"
-    if not key.is_rsa or name not in SignatureAlgorithm.__members__:
-        raise InvalidRequestError("RSASSA-PSS is not served for this key", field="pss")
-    return SignatureAlgorithm[name]
 
 
 def written_signature(prepared: Prepared, value: SignatureValue, *, objects: str = "") -> str:

@@ -1,0 +1,47 @@
+"""ASiC containers with whichever signature format the request chose."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import final
+
+from signer.domain.errors import InvalidRequestError
+from signer.domain.signature_options import ContainerSignature
+from signer.domain.transaction import SigningItem
+from signer.domain.values import SignatureValue
+from signer.formats.port import Prepared, SignatureFormat, SigningIdentity, TrustServices
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class ASiC:
+    """Passes on by ``options.container``; raises InvalidRequestError for what is not served."""
+
+    formats: Mapping[ContainerSignature, SignatureFormat]
+
+    def prepare(
+        self,
+        item: SigningItem,
+        identity: SigningIdentity,
+        signing_time: datetime,
+        services: TrustServices,
+    ) -> Prepared:
+        """See :class:`~signer.formats.port.SignatureFormat`."""
+        return self._chosen(item).prepare(item, identity, signing_time, services)
+
+    def complete(
+        self,
+        prepared: Prepared,
+        value: SignatureValue,
+        item: SigningItem,
+        services: TrustServices,
+    ) -> bytes:
+        """See :class:`~signer.formats.port.SignatureFormat`."""
+        return self._chosen(item).complete(prepared, value, item, services)
+
+    def _chosen(self, item: SigningItem) -> SignatureFormat:
+        chosen = self.formats.get(item.options.container)
+        if chosen is None:
+            msg = f"containers with {item.options.container} are not served here"
+            raise InvalidRequestError(msg, field="container")
+        return chosen
