@@ -8,7 +8,17 @@ import secrets
 from collections.abc import Mapping
 from typing import Final, final
 
-from flask import Blueprint, Flask, Response, g, make_response, render_template, request
+from flask import (
+    Blueprint,
+    Flask,
+    Request,
+    Response,
+    g,
+    make_response,
+    render_template,
+    request,
+)
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask_wtf.csrf import CSRFError, CSRFProtect  # type: ignore[import-untyped]  # no stubs exist
 from werkzeug.exceptions import HTTPException
 
@@ -20,6 +30,16 @@ from signer.texts import LOCALES, Texts
 LANGUAGE_COOKIE: Final = "lang"
 _YEAR_SECONDS: Final = 365 * 24 * 3600
 _MAX_FORM_BYTES: Final = 64 * 1024
+
+
+class _Sessions(SecureCookieSessionInterface):
+    """Programs send no cookie, and then nothing is made ready to read one."""
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        """The session of the cookie, or an empty one."""
+        if self.get_cookie_name(app) not in request.cookies:
+            return self.session_class()
+        return super().open_session(app, request)
 
 
 @final
@@ -43,6 +63,7 @@ class PageKit:
             WTF_CSRF_CHECK_DEFAULT=False,  # doors of programs have no cookies; pages call guard()
             WTF_CSRF_TIME_LIMIT=None,  # as long as the session
         )
+        app.session_interface = _Sessions()
         self._csrf.init_app(app)
         app.register_blueprint(
             Blueprint(

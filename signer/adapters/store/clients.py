@@ -5,7 +5,9 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
-from typing import Protocol
+from functools import lru_cache
+from operator import attrgetter
+from typing import NamedTuple, Protocol
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
@@ -233,24 +235,55 @@ def _array(values: Iterable[str]) -> str:
     return json.dumps(list(values), ensure_ascii=False)
 
 
+class _Columns(NamedTuple):
+    """What a client is made of, as it is stored."""
+
+    id: str
+    tenant: str
+    name: str
+    state: str
+    roles: str
+    policies: str
+    redirect_urls: str
+    webhook_url: str | None
+    webhook_secret_protected: bytes | None
+    purposes: str
+    attributes: str
+    providers: str
+    failures_per_hour: int
+    requests_per_minute: int
+    created_at: datetime
+
+
+_columns_of = attrgetter(*_Columns._fields)
+
+
 def client_of(row: AnyRow) -> Client:
-    """A client row, or a row with all its columns."""
+    """A client row, or a row with all its columns.
+
+    The row is read each time; only reading its lists and checking them is remembered.
+    """
+    return _made_of(_Columns._make(_columns_of(row)))
+
+
+@lru_cache(maxsize=1024)
+def _made_of(columns: _Columns) -> Client:
     return Client(
-        id=ClientId(row.id),
-        tenant=TenantId(row.tenant),
-        name=row.name,
-        state=ClientState(row.state),
-        roles=frozenset(Role(text) for text in json.loads(row.roles)),
-        policies=frozenset(ClientPolicy(text) for text in json.loads(row.policies)),
-        redirect_urls=tuple(json.loads(row.redirect_urls)),
-        webhook_url=row.webhook_url,
-        webhook_secret_protected=row.webhook_secret_protected,
-        purposes=frozenset(json.loads(row.purposes)),
-        attributes=frozenset(json.loads(row.attributes)),
-        providers=frozenset(json.loads(row.providers)),
+        id=ClientId(columns.id),
+        tenant=TenantId(columns.tenant),
+        name=columns.name,
+        state=ClientState(columns.state),
+        roles=frozenset(Role(text) for text in json.loads(columns.roles)),
+        policies=frozenset(ClientPolicy(text) for text in json.loads(columns.policies)),
+        redirect_urls=tuple(json.loads(columns.redirect_urls)),
+        webhook_url=columns.webhook_url,
+        webhook_secret_protected=columns.webhook_secret_protected,
+        purposes=frozenset(json.loads(columns.purposes)),
+        attributes=frozenset(json.loads(columns.attributes)),
+        providers=frozenset(json.loads(columns.providers)),
         limits=ClientLimits(
-            failures_per_hour=row.failures_per_hour,
-            requests_per_minute=row.requests_per_minute,
+            failures_per_hour=columns.failures_per_hour,
+            requests_per_minute=columns.requests_per_minute,
         ),
-        created_at=row.created_at,
+        created_at=columns.created_at,
     )
