@@ -7,12 +7,16 @@ from types import MappingProxyType
 from typing import final
 
 from signer.domain.errors import InvalidRequestError
+from signer.domain.signature_options import ContainerSignature
 from signer.domain.transaction import ItemKind, SigningItem
 from signer.domain.values import SignatureAlgorithm, SignatureValue
+from signer.formats.asic.signing import ASiC
+from signer.formats.asic.xades import ASiCWithXAdES
 from signer.formats.cades import CAdES
 from signer.formats.jades.signing import JAdES
 from signer.formats.pades import PAdES, PAdESDigest
 from signer.formats.port import Prepared, SignatureFormat, SigningIdentity, TrustServices
+from signer.formats.xades import XAdES
 
 
 @final
@@ -63,13 +67,18 @@ class DocumentSigner:
 
 def baseline_formats(pades: PAdES) -> Mapping[ItemKind, SignatureFormat]:
     """The formats of this release, by kind of item."""
+    containers = ASiC({ContainerSignature.XADES: ASiCWithXAdES()})
     return MappingProxyType(
         {
+            ItemKind.ASIC_E: containers,
+            ItemKind.ASIC_S: containers,
             ItemKind.CADES: CAdES(),
             ItemKind.CADES_DIGEST: CAdES(),
             ItemKind.JADES: JAdES(),
             ItemKind.JADES_DIGEST: JAdES(),
             ItemKind.PADES: pades,
             ItemKind.PADES_DIGEST: PAdESDigest(),
+            ItemKind.XADES: XAdES(),
+            ItemKind.XADES_DIGEST: XAdES(),
         }
     )
