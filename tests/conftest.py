@@ -7,6 +7,7 @@ pytest.register_assert_rewrite("tests.fixtures")  # they import each other in an
 pytest_plugins = [
     "tests.plugins.tiers",
     "tests.plugins.canaries",
+    "tests.plugins.coverage_gate",
     "tests.fixtures.accounts",
     "tests.fixtures.clock",
     "tests.fixtures.databases",

@@ -96,10 +96,11 @@ def pytest_arguments(chosen: Selection, *, strict: bool, gate: Mapping[str, obje
         packages = gate["packages"]
         if not isinstance(packages, list):
             raise ConfigurationError("tool.chancela.coverage.packages must be a list.")
-        arguments += [f"--cov={package}" for package in packages]
+        # Whole paths: processes that tests start elsewhere are measured too.
+        arguments += [f"--cov={ROOT / package}" for package in packages]
         arguments += ["--cov-branch", "--cov-report=term:skip-covered"]
         if gate["enforce"] is True:
-            arguments.append(f"--cov-fail-under={gate['minimum']}")
+            arguments.append(f"--cov-each-at-least={gate['minimum']}")
     return [*arguments, *chosen.arguments]
 
 

@@ -1,7 +1,9 @@
 """Which tests ``chancela test`` runs, and what its plugin makes of skips."""
 
+import json
 import subprocess
 import sys
+import tomllib
 
 import pytest
 
@@ -44,8 +46,8 @@ def test_tiers_are_chosen_by_option(selection, left_out):
 )
 def test_coverage_is_judged_by_full_runs_only(selection, measured):
     arguments = pytest_arguments(selection, strict=False, gate=GATE)
-    assert ("--cov-fail-under=95" in arguments) is measured
-    assert ("--cov=signer/sam" in arguments) is measured
+    assert ("--cov-each-at-least=95" in arguments) is measured
+    assert (f"--cov={ROOT}/signer/sam" in arguments) is measured
 
 
 def test_a_soak_run_keeps_tests_whose_figures_grow_and_shows_what_they_print():
@@ -56,8 +58,8 @@ def test_a_soak_run_keeps_tests_whose_figures_grow_and_shows_what_they_print():
 
 def test_the_coverage_gate_can_be_off():
     arguments = pytest_arguments(Selection(), strict=False, gate={**GATE, "enforce": False})
-    assert "--cov=hsm" in arguments
-    assert not any(a.startswith("--cov-fail-under") for a in arguments)
+    assert f"--cov={ROOT}/hsm" in arguments
+    assert not any(a.startswith("--cov-each") for a in arguments)
 
 
 @pytest.fixture
@@ -125,3 +127,42 @@ def test_a_test_with_figures_and_no_time_limit_of_its_own_is_refused(suite, tmp_
     code, output = suite("no device")
     assert code == pytest.ExitCode.USAGE_ERROR
     assert f"need pytest.mark.timeout: tests/{tier}/test_of_{tier}.py" in output
+
+
+BRANCHES = "def f(x):\n    if x:\n        return 1\n    return 2\n"
+IN_ANOTHER_PROCESS = """
+import subprocess, sys
+from pathlib import Path
+def test_f():
+    code = "import whole; whole.f(0); whole.f(1)"
+    subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parent / "whole", check=True)
+    sys.path.insert(0, str(Path(__file__).parent / "half"))
+    import half
+    half.f(1)
+"""
+
+
+@pytest.mark.parametrize(
+    ("minimum", "code"), [(50, pytest.ExitCode.OK), (95, pytest.ExitCode.TESTS_FAILED)]
+)
+def test_each_folder_must_reach_its_share_of_branches(tmp_path, minimum, code):
+    """The whole one is covered by a process that a test starts, elsewhere."""
+    for name in ("half", "whole"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / f"{name}.py").write_text(BRANCHES)
+    (tmp_path / "test_f.py").write_text(IN_ANOTHER_PROCESS)
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["coverage"]["run"]
+    (tmp_path / "coverage.toml").write_text(
+        f"[run]\nbranch = true\nparallel = true\npatch = {json.dumps(settings['patch'])}\n"
+    )
+    outcome = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "tests.plugins.coverage_gate",
+         "-p", "no:cacheprovider", "--rootdir", str(tmp_path), "--cov-config=coverage.toml",
+         f"--cov={tmp_path}/half", f"--cov={tmp_path}/whole", "--cov-branch",
+         f"--cov-each-at-least={minimum}", "test_f.py"],
+        cwd=tmp_path, capture_output=True, text=True, check=False, env={"PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert outcome.returncode == code, outcome.stdout + outcome.stderr
+    assert f"\n{tmp_path}/whole: 100.00 %" in outcome.stdout
+    low = f"TOO LOW  {tmp_path}/half: 66.67 %"
+    assert (low in outcome.stdout) == (minimum == 95)
