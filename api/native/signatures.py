@@ -37,13 +37,12 @@ from api.native.messages import (
 )
 from signer.domain.client import Client, Role
 from signer.domain.errors import (
-    DocumentRefusedError,
     InvalidRequestError,
     NotFoundError,
     NotPermittedError,
 )
 from signer.domain.transaction import ItemKind, SigningItem, Transaction, TransactionState
-from signer.domain.values import Secret, TransactionId
+from signer.domain.values import KeyAlgorithm, Secret, TransactionId
 from signer.operations.signing.certificates import FindCertificates
 from signer.operations.signing.code_entry import EnterCode
 from signer.operations.signing.ending import EndSigning, FindTransaction
@@ -91,8 +90,8 @@ class SignatureServices:
     end: EndSigning
     find: FindTransaction
     certificates: FindCertificates
-    inspect: Callable[[bytes], None]
-    """Refuses hostile or broken PDFs before anything is stored."""
+    rehearse: Callable[[SigningItem, KeyAlgorithm | None], None]
+    """Refuses hostile or broken documents, and options that do not fit, before all else."""
     normalise_phone: Callable[[str], str]
     page_url: Callable[[Secret], str]
     document_limit: int
@@ -215,7 +214,7 @@ def _start(services: SignatureServices, client: Client, body: SignatureIn) -> Re
     if body.redirect_url is not None and not client.may_redirect_to(body.redirect_url):
         raise InvalidRequestError("not registered for this client", field="redirect_url")
     for found in items:
-        _inspect(services, found)
+        services.rehearse(found, body.key_algorithm)
     lifetime = body.lifetime_seconds
     started = services.start(
         SigningRequest(
@@ -283,16 +282,6 @@ def _certificates(services: SignatureServices, client: Client, phone: str) -> Ce
             for one in found
         ]
     )
-
-
-def _inspect(services: SignatureServices, item: SigningItem) -> None:
-    if item.document is None or item.kind is not ItemKind.PADES:
-        return
-    try:
-        services.inspect(item.document)
-    except DocumentRefusedError as error:
-        field = f"items[{item.ordinal}].document"
-        raise DocumentRefusedError(error.detail, field=field) from error
 
 
 def _phone(services: SignatureServices, text: str, field: str) -> str:

@@ -25,6 +25,7 @@ from api.wiring.people import People
 from api.wiring.signing import SAMParts, Signing, sam_parts, signing
 from api.wiring.stores import Stores, open_stores
 from api.wiring.trust import Trust
+from certs.setup import Role
 from signer.adapters.channels.demo_outbox import DemoOutbox
 from signer.adapters.phones import normalised
 from signer.adapters.store.attributes import SQLAttributeStore
@@ -33,6 +34,7 @@ from signer.domain.errors import RateLimitedError
 from signer.domain.values import ClientId, Secret, SignerId
 from signer.operations.clients import AuthenticateClient, FindClients
 from signer.operations.outgoing import Composer
+from signer.operations.signing.rehearsal import Rehearsal
 from signer.ports import Clock
 from signer.texts import Texts
 
@@ -40,6 +42,10 @@ LOOKUPS_PER_HOUR = 100
 """Distinct phones one client may look up (certificates) in an hour."""
 ADDRESS_RATE = 60_000
 """Requests a minute of one address: relying parties call from few."""
+
+
+_STAND_IN = (Role.ISSUING_CA, Role.ROOT_CA)
+"""Whose certificates a rehearsed signature carries; nothing is signed."""
 
 
 class Services:
@@ -173,7 +179,11 @@ class Services:
             end=self.signing.end,
             find=self.signing.find,
             certificates=self.signing.certificates,
-            inspect=self.signing.pades.inspect,
+            rehearse=Rehearsal(
+                documents=self.signing.enter_code.preparation.documents,
+                clock=self.stores.clock,
+                chain_der=lambda: tuple(map(self.trust.hierarchy.der, _STAND_IN)),
+            ),
             normalise_phone=self.normalise_phone,
             page_url=self.page_url,
             document_limit=settings.document_maximum_megabytes * 1024 * 1024,

@@ -76,6 +76,19 @@ def test_other_options_change_what_the_citizen_approves(service, portal, maria):
     assert first.text_sha256 != second.text_sha256
 
 
+def test_what_only_the_format_can_judge_is_refused_at_the_start(service, portal, maria):
+    before = service.rows()
+    item = {**raw(b"a"), "options": {"pss": True}}
+    answer = portal.start(maria, item, key_algorithm="p-256")
+    assert answer.status_code == 400
+    assert answer.get_json()["field"] == "items[0].options.pss"
+    seal = {"logo": b64(b"neither PNG nor JPEG")}
+    answer = portal.start(maria, {**whole("pades", a_pdf()), "options": {"pdf": {"seal": seal}}})
+    assert answer.status_code == 422, answer.get_json()
+    assert "logo" in answer.get_json()["detail"]
+    assert service.rows() == before
+
+
 FILE = {"name": "a.txt", "document": b64(b"a")}
 REFUSED = [
     ({**raw(b"a"), "options": {"commitment": "approval"}}, "options.commitment"),
