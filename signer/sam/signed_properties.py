@@ -96,7 +96,7 @@ def _check_data_properties(
         )
         if method.attributes.get("Algorithm") != _EXCLUSIVE:
             refuse("the content time-stamp is made in another way")
-        strict_der.parse(token.decoded())
+        strict_der.parse(token.decoded()).expect(strict_der.SEQUENCE)
 
 
 def _check_certificate(

@@ -35,6 +35,8 @@ from signer.xmldsig.verification import (
 
 SIZE_LIMIT: Final = 64 * 1024 * 1024
 """Bytes of the largest signed document that is read."""
+_MALFORMED: Final = (ValueError, TypeError, KeyError, IndexError)
+"""What asn1crypto and pyHanko raise for malformed certificates and tokens."""
 _USAGE: Final = "non_repudiation"
 
 
@@ -73,8 +75,8 @@ class XAdESVerifier:
     def _report(self, signature: XMLSignature, contents: Contents) -> SignatureReport:
         try:
             return asyncio.run(self._judge(signature, contents))
-        except DocumentRefusedError as error:
-            return _failed("FORMAT_FAILURE", str(error))
+        except (DocumentRefusedError, *_MALFORMED) as error:
+            return _failed("FORMAT_FAILURE", " ".join(str(error).split())[:200])
 
     async def _judge(self, signature: XMLSignature, contents: Contents) -> SignatureReport:
         evidence = Evidence.of(signature)

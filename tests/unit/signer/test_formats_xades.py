@@ -61,7 +61,7 @@ def _tree(signed):
 
 
 def _find(signed, path):
-    return _tree(signed).xpath(path, namespaces=NAMESPACES)
+    return _tree(signed).xpath(path, namespaces=dict(NAMESPACES))
 
 
 @KINDS
