@@ -15,9 +15,9 @@ from api.cli.output import Reporter, reporter
 from api.cli.tree import ROOT, require_checkout
 from signer.domain.errors import ConfigurationError
 
-PEERS: Final = ("chromium", "libnss3-tools", "openssl", "poppler-utils")
+PEERS: Final = ("chromium", "libnss3-tools", "openssl", "poppler-utils", "xmlsec1")
 """Debian packages whose programs check what we made."""
-PEER_PROGRAMS: Final = ("chromium", "certutil", "openssl", "pdfsig")
+PEER_PROGRAMS: Final = ("chromium", "certutil", "openssl", "pdfsig", "xmlsec1")
 SOAK_REPORT: Final = ROOT / "docs" / "soak.md"
 
 

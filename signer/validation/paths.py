@@ -63,7 +63,7 @@ async def judge_path(
         validation_context=knowledge.context(moment),
     )
     try:
-        await validator.async_validate_usage(set(usage))
+        await validator.async_validate_usage(set(usage))  # type: ignore[no-untyped-call]  # untyped there
     except (PathError, ValidationError) as error:
         return _flaw(error)
     return None
