@@ -233,4 +233,7 @@ def _location(options: SignatureOptions) -> str:
 
 def _one_line(text: str) -> str:
     """Without control characters: what a signature dictionary says is one line."""
+    if "/ByteRange" in text:
+        # Whoever looks for the signed range in the bytes, as the SAM does, would find two.
+        raise InvalidRequestError("this text cannot stand in a PDF", field="options.pdf")
     return " ".join(text.split())

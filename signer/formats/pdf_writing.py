@@ -123,8 +123,10 @@ def append_archive(
             ocsps=[ocsp.OCSPResponse.load(one) for one in ocsp_responses],
             crls=[crl.CertificateList.load(one) for one in crls],
         )
-        if store.modified:
-            writer.write_in_place()  # type: ignore[no-untyped-call]  # pyHanko left it out
+        # Written also when the same data are there already, from an earlier signature: that they
+        # hold for this one too is seen by their standing after it.
+        writer.update_container(store.backing_pdf_object)
+        writer.write_in_place()  # type: ignore[no-untyped-call]  # pyHanko left it out
     appended = Appended(stream.getvalue()[len(document) :])
     if room:
         embedding = PdfCMSEmbedder().write_cms(field_name, IncrementalPdfFileWriter(stream))

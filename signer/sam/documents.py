@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from signer.domain.errors import IntegrityAlarmError
+from signer.domain.signature_options import Certification
 from signer.domain.transaction import ItemKind, SigningItem
 from signer.domain.values import DTBSR, Digest, DigestAlgorithm
+from signer.sam.pdf_dictionary import check_dictionary
 from signer.sam.refusal import Signatory, refuse
 from signer.sam.signed_attributes import SignedAttributes
 from signer.sam.signed_cms import content_of
@@ -84,14 +86,22 @@ def _message_digest(item: SigningItem, evidence: DocumentEvidence) -> Digest:
             refuse("the document is not the one that was granted")
         if item.kind is ItemKind.PADES:
             return _byte_range_digest(
-                item.document, evidence.prepared_document, item.digest.algorithm
+                item.document,
+                evidence.prepared_document,
+                item.digest.algorithm,
+                item.options.pdf.certification,
             )
         if item.options.parallel:
             return content_of(item.document, item.digest.algorithm)
     return item.digest
 
 
-def _byte_range_digest(original: bytes, prepared: bytes | None, kind: DigestAlgorithm) -> Digest:
+def _byte_range_digest(
+    original: bytes,
+    prepared: bytes | None,
+    kind: DigestAlgorithm,
+    certification: Certification | None,
+) -> Digest:
     """Digest of the prepared PDF without its /Contents (ISO 32000-2, 12.8.1)."""
     if prepared is None or not prepared.startswith(original):
         refuse("the prepared PDF does not begin with the granted one")
@@ -107,6 +117,7 @@ def _byte_range_digest(original: bytes, prepared: bytes | None, kind: DigestAlgo
     )
     if not gap_is_contents:
         refuse("the ByteRange leaves out more than the new signature's /Contents")
+    check_dictionary(prepared[len(original) :], before - len(original), certification)
     hashed = hashlib.new(kind.hash_name, memoryview(prepared)[:before])
     hashed.update(memoryview(prepared)[resumed:])
     return Digest(kind, hashed.digest())
