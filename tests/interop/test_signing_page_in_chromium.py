@@ -3,14 +3,12 @@
 import re
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 
+from tests.fixtures.chromium import DESK, PHONE, demand_readable
 from tests.fixtures.service import BODY, ROLE, a_pdf, hashed, raw, whole
 
 pytestmark = [pytest.mark.browser, pytest.mark.interop]
 
-PHONE = {"width": 320, "height": 640}
-DESK = {"width": 1280, "height": 900}
 WORDS = {
     "pt": {"next": "Continuar", "refuse": "Recusar", "sign": "Assinar"},
     "en": {"next": "Continue", "refuse": "Refuse", "sign": "Sign"},
@@ -28,45 +26,8 @@ DEMAND = {"required_attributes": [{"provider": BODY, "role": ROLE}]}
 LONG_NAME = "Contrato-promessa_de_compra_e_venda_da_fração_autónoma_designada_pela_letra_A.pdf"
 
 
-@pytest.fixture
-def open_page(chromium, site):
-    """Opens a signing page in a context of its own; refuses every other origin."""
-    contexts = []
-
-    def start(started, language, size, *, scripts=True):
-        context = chromium.new_context(viewport=size, locale=language, java_script_enabled=scripts)
-        contexts.append(context)
-        context.set_default_timeout(20_000)
-        page = context.new_page()
-        page.foreign = []
-        page.on(
-            "request",
-            lambda asked: None if asked.url.startswith(site) else page.foreign.append(asked.url),
-        )
-        page.complaints = []
-        page.on(
-            "console",
-            lambda said: (
-                page.complaints.append(said.text) if said.type in {"error", "warning"} else None
-            ),
-        )
-        page.goto(f"{site}/sign/{started['authorisation_url'].rpartition('/')[2]}")
-        return page
-
-    yield start
-    for context in contexts:
-        context.close()
-
-
-def demand_readable(page, *, axe=True):
-    """No horizontal scrolling, one main heading, and nothing that axe objects to."""
-    width = page.viewport_size["width"]
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert page.locator("h1").count() == 1
-    assert page.foreign == []
-    if axe:
-        found = Axe().run(page)
-        assert found.violations_count == 0, found.generate_report()
+def page_of(started):
+    return f"/sign/{started['authorisation_url'].rpartition('/')[2]}"
 
 
 @EVERY_WAY
@@ -74,7 +35,7 @@ def test_a_citizen_signs(service, portal, maria, open_page, picture, language, s
     started = portal.started(
         maria, whole_pdf(), hashed("cades-digest", b"a", "B-T", LONG_NAME), raw(b"b"), **DEMAND
     )
-    page = open_page(started, language, size, scripts=scripts)
+    page = open_page(page_of(started), language, size, scripts=scripts)
     words = WORDS[language]
     assert page.locator("html").get_attribute("lang") == language
     assert page.locator(".verification").inner_text() == started["verification_code"]
@@ -97,7 +58,7 @@ def test_a_citizen_signs(service, portal, maria, open_page, picture, language, s
 @EVERY_WAY
 def test_a_citizen_refuses(portal, rui, open_page, picture, language, size, scripts):
     started = portal.started(rui, raw(b"b"))
-    page = open_page(started, language, size, scripts=scripts)
+    page = open_page(page_of(started), language, size, scripts=scripts)
     page.get_by_role("button", name=WORDS[language]["refuse"], exact=True).click()
     page.locator("#pin").wait_for(state="detached")
     demand_readable(page, axe=scripts)
@@ -107,7 +68,7 @@ def test_a_citizen_refuses(portal, rui, open_page, picture, language, size, scri
 
 @pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
 def test_errors_are_announced_and_lead_to_their_field(newcomer, portal, open_page, picture, size):
-    page = open_page(portal.started(newcomer), "en", size)
+    page = open_page(page_of(portal.started(newcomer)), "en", size)
     page.locator("#pin").fill("111222")
     page.get_by_role("button", name="Continue", exact=True).click()
     alert = page.get_by_role("alert")
@@ -123,14 +84,14 @@ def test_errors_are_announced_and_lead_to_their_field(newcomer, portal, open_pag
 
 @pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
 def test_text_twice_as_large_still_fits(newcomer, portal, open_page, picture, size):
-    page = open_page(portal.started(newcomer, raw(b"a", LONG_NAME)), "pt", size)
+    page = open_page(page_of(portal.started(newcomer, raw(b"a", LONG_NAME))), "pt", size)
     page.evaluate("document.documentElement.style.fontSize = '225%'")
     assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
     picture(page, "large")
 
 
 def test_the_keyboard_alone_is_enough(service, newcomer, portal, open_page):
-    page = open_page(portal.started(newcomer), "en", DESK)
+    page = open_page(page_of(portal.started(newcomer)), "en", DESK)
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.className") == "skip"
     page.locator("#pin").focus()
