@@ -6,7 +6,7 @@ from sqlalchemy import func, select
 from signer.adapters.store.tables.audit import audit_record
 from signer.adapters.system_clock import SystemClock
 from signer.domain.audit import AuditEvent
-from tests.fixtures.race import PROCESSES, THREADS, Racers
+from tests.fixtures.race import LIMITS, PROCESSES, THREADS, Racers
 from tests.fixtures.sam import SAMWorld, dtbsr
 
 REFUSALS = {"AuthorisationRefusedError", "BusyError", "IncorrectCodeError", "RateLimitedError"}
@@ -14,7 +14,7 @@ REFUSALS = {"AuthorisationRefusedError", "BusyError", "IncorrectCodeError", "Rat
 
 @pytest.fixture
 def sam(database, sam_token):
-    return SAMWorld(database, SystemClock(), sam_token.vault, sam_token.qscd)
+    return SAMWorld(database, SystemClock(), sam_token.vault, sam_token.qscd, limits=LIMITS)
 
 
 @pytest.fixture
