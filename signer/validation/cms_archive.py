@@ -5,14 +5,14 @@ Source: ETSI EN 319 122-1 V1.3.1, 5.5.
 """
 
 import hashlib
-import hmac
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from typing import Any, Final
 
-from asn1crypto import algos, cms, core  # type: ignore[import-untyped]  # ships no types
+from asn1crypto import algos, cms, core, crl, ocsp  # type: ignore[import-untyped]  # ships no types
 from pyhanko.sign.ades.asn1_util import register_cms_attribute
 
-from signer.validation.cms_reading import known
+from signer.validation.cms_reading import known, signature_tokens
 from signer.validation.trust import RevocationData
 
 ARCHIVE_TIME_STAMP_V3: Final = "archive_time_stamp_v3"
@@ -46,22 +46,18 @@ def archive_tokens(signer_info: Any) -> list[Any]:  # noqa: ANN401 - asn1crypto 
     return sorted(tokens, key=_time, reverse=True)
 
 
-def coverage_problems(
+def archive_imprint(
     signed_data: Any,  # noqa: ANN401 - asn1crypto has no types
     signer_info: Any,  # noqa: ANN401 - asn1crypto has no types
     token: Any,  # noqa: ANN401 - asn1crypto has no types
     content_digest: ContentDigest,
-) -> tuple[str, ...]:
-    """Why a token does not archive this signature; empty when it does."""
-    info = token["encap_content_info"]["content"].parsed
-    imprint = info["message_imprint"]
-    name = known(imprint["hash_algorithm"]["algorithm"].native)
-    indexes = list(_unsigned(token["signer_infos"][0], _HASH_INDEX))
-    if len(indexes) != 1:
-        return ("an archive time-stamp has no hash index of version 3",)
-    (index,) = indexes
-    covered = hashlib.new(name, signed_data["encap_content_info"]["content_type"].dump())
-    covered.update(content_digest(name))
+    algorithm: str,
+) -> bytes:
+    """What the token must be over (5.5.3); raises ValueError when that cannot be computed."""
+    covered = hashlib.new(
+        known(algorithm), signed_data["encap_content_info"]["content_type"].dump()
+    )
+    covered.update(content_digest(algorithm))
     for field in (
         "version",
         "sid",
@@ -71,11 +67,8 @@ def coverage_problems(
         "signature",
     ):
         covered.update(signer_info[field].dump())
-    covered.update(index.dump())
-    problems = []
-    if not hmac.compare_digest(covered.digest(), imprint["hashed_message"].native):
-        problems.append("an archive time-stamp is over something else")
-    return (*problems, *_index_problems(signed_data, signer_info, index))
+    covered.update(_index(token).dump())
+    return covered.digest()
 
 
 def embedded_data(signed_data: Any) -> RevocationData:  # noqa: ANN401 - asn1crypto has no types
@@ -89,12 +82,37 @@ def embedded_data(signed_data: Any) -> RevocationData:  # noqa: ANN401 - asn1cry
     return RevocationData(tuple(dict.fromkeys(answers)), tuple(dict.fromkeys(lists)))
 
 
-def _index_problems(
+def last_update(signed_data: Any, inside: RevocationData) -> datetime:  # noqa: ANN401 - asn1crypto has no types
+    """When the newest thing inside was made: an answer, a list or a time-stamp."""
+    (signer_info,) = signed_data["signer_infos"]
+    tokens = [*archive_tokens(signer_info), *signature_tokens(signer_info)]
+    moments = [_time(one) for one in tokens]
+    for der in inside.ocsp_responses:
+        answers = ocsp.OCSPResponse.load(der).response_data["responses"]
+        moments += [one["this_update"].native for one in answers]
+    moments += [
+        crl.CertificateList.load(der)["tbs_cert_list"]["this_update"].native for der in inside.crls
+    ]
+    return max(moments)
+
+
+def _index(token: Any) -> Any:  # noqa: ANN401 - asn1crypto has no types
+    indexes = list(_unsigned(token["signer_infos"][0], _HASH_INDEX))
+    if len(indexes) != 1:
+        raise ValueError("it has no hash index of version 3")
+    return indexes[0]
+
+
+def index_problems(
     signed_data: Any,  # noqa: ANN401 - asn1crypto has no types
     signer_info: Any,  # noqa: ANN401 - asn1crypto has no types
-    index: Any,  # noqa: ANN401 - asn1crypto has no types
+    token: Any,  # noqa: ANN401 - asn1crypto has no types
 ) -> Iterator[str]:
-    """Everything named was found unaltered; what came later need not be named."""
+    """What a token's hash index names and the file no longer has; later additions are none.
+
+    Raises ValueError when it has no index (5.5.2).
+    """
+    index = _index(token)
     name = known(index["hash_ind_algorithm"]["algorithm"].native)
 
     def hashed(parts: list[bytes]) -> set[bytes]:
@@ -125,5 +143,8 @@ def _unsigned(signer_info: Any, name: str) -> Iterator[Any]:  # noqa: ANN401 - a
             yield from attribute["values"]
 
 
-def _time(token: Any) -> Any:  # noqa: ANN401 - asn1crypto has no types
-    return token["encap_content_info"]["content"].parsed["gen_time"].native
+def _time(token: Any) -> datetime:  # noqa: ANN401 - asn1crypto has no types
+    moment = token["encap_content_info"]["content"].parsed["gen_time"].native
+    if not isinstance(moment, datetime):
+        raise TypeError("a time-stamp has no time")
+    return moment

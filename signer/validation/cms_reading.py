@@ -31,9 +31,7 @@ def known(algorithm: str) -> str:
 
 def content_hash(signer_info: Any, content: bytes) -> bytes:  # noqa: ANN401 - asn1crypto has no types
     """Digest of content in the signer's algorithm; raises ValueError when it is not accepted."""
-    return hashlib.new(
-        known(signer_info["digest_algorithm"]["algorithm"].native), content
-    ).digest()
+    return hashlib.new(known(signer_info["digest_algorithm"]["algorithm"].native), content).digest()
 
 
 def signature_tokens(signer_info: Any) -> list[Any]:  # noqa: ANN401 - asn1crypto has no types

@@ -1,29 +1,26 @@
-"""Verifies PDFs, CMS and time-stamps by the processes of ETSI EN 319 102-1, through pyHanko."""
+"""Verifies PDFs, CMS, XML, containers and time-stamps by ETSI EN 319 102-1, through pyHanko."""
 
 import asyncio
+import codecs
 import hashlib
 import io
 import logging
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import Any, Final, final
+from typing import Any, final
 
-from asn1crypto import cms  # type: ignore[import-untyped]  # ships no types
 from pyhanko.pdf_utils.misc import PdfError
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.diff_analysis import DiffResult, ModificationLevel
-from pyhanko.sign.general import CMSExtractionError
-from pyhanko.sign.validation import ades
 from pyhanko.sign.validation.errors import SignatureValidationError
 from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
 from pyhanko.sign.validation.status import SignatureCoverageLevel
-from pyhanko_certvalidator.ltv.types import ValidationTimingInfo
 
-from signer.domain.transaction import Level
-from signer.domain.values import DigestAlgorithm
+from signer.asic import is_container
 from signer.ports import Clock
-from signer.validation.attributes import CarriedAttributes, carried_attributes
+from signer.validation.asic import ContainerVerifier
+from signer.validation.cms_judge import CMSJudge, no_content
+from signer.validation.cms_reading import UNREADABLE, content_hash, known, signed_data_of
 from signer.validation.report import (
     FileKind,
     Indication,
@@ -31,29 +28,26 @@ from signer.validation.report import (
     TimestampReport,
     VerificationReport,
 )
-from signer.validation.trust import Knowledge, TrustPolicy
+from signer.validation.trust import TrustPolicy
+from signer.validation.xades import XAdESVerifier
 
 # The report says everything; without a handler their warnings would land on the terminal.
 for _library in ("pyhanko", "pyhanko_certvalidator"):
     logging.getLogger(_library).addHandler(logging.NullHandler())
-
-_INDICATIONS: Final = {
-    "PASSED": Indication.TOTAL_PASSED,
-    "FAILED": Indication.TOTAL_FAILED,
-    "INDETERMINATE": Indication.INDETERMINATE,
-}
-_UNREADABLE: Final = (ValueError, TypeError, KeyError, IndexError, CMSExtractionError)
-"""What asn1crypto and pyHanko raise for malformed structures."""
 
 
 def kind_of(content: bytes) -> FileKind:
     """Tell a file's kind from its bytes, never from its name."""
     if content.startswith(b"%PDF-"):
         return FileKind.PDF
+    if is_container(content):
+        return FileKind.CONTAINER
+    if content.removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"<"):
+        return FileKind.XML
     try:
-        signed_data = _signed_data(content)
+        signed_data = signed_data_of(content)
         inner = signed_data["encap_content_info"]["content_type"].native
-    except _UNREADABLE:
+    except UNREADABLE:
         return FileKind.UNKNOWN
     return FileKind.TIMESTAMP if inner == "tst_info" else FileKind.CMS
 
@@ -66,6 +60,10 @@ class Verifier:
     policy: TrustPolicy
     clock: Clock
 
+    @property
+    def _judge(self) -> CMSJudge:
+        return CMSJudge(self.policy, self.clock)
+
     def verify_pdf(self, document: bytes) -> VerificationReport:
         """Every signature of a PDF, first to last; document time-stamps only guard the end."""
         try:
@@ -73,7 +71,7 @@ class Verifier:
             embedded = reader.embedded_signatures
             signatures = tuple(self._embedded(one) for one in reader.embedded_regular_signatures)
             problems = _open_end(embedded)
-        except (PdfError, SignatureValidationError, RecursionError, *_UNREADABLE) as error:
+        except (PdfError, SignatureValidationError, RecursionError, *UNREADABLE) as error:
             return _unreadable(FileKind.PDF, error)
         if not signatures:
             return VerificationReport(kind=FileKind.PDF, problems=("there is no signature",))
@@ -91,41 +89,74 @@ class Verifier:
         ``digest`` is in the signature's own digest algorithm.
         """
         try:
-            signed_data = _signed_data(signature)
-            (signer_info,) = signed_data["signer_infos"]
+            signed_data = signed_data_of(signature)
             enclosed = signed_data["encap_content_info"]["content"].native
-            if content is not None:
-                digest = _hash(signer_info, content)
-            if enclosed is not None:
-                if digest is not None and digest != _hash(signer_info, enclosed):
-                    raise ValueError("the content inside is not the content given")
-                digest = _hash(signer_info, enclosed)
-            if digest is None:
+            if enclosed is not None and content is None and digest is None:
+                content = enclosed
+            if content is None and digest is None:
                 return VerificationReport(
                     kind=FileKind.CMS, problems=("the signed content is needed, or its digest",)
                 )
-            report = asyncio.run(self._judge(signed_data, digest))
-        except (SignatureValidationError, *_UNREADABLE) as error:
+            reports = tuple(
+                self._one_of(signed_data, signer_info, enclosed, content, digest)
+                for signer_info in signed_data["signer_infos"]
+            )
+        except (SignatureValidationError, *UNREADABLE) as error:
             return _unreadable(FileKind.CMS, error)
-        return VerificationReport(kind=FileKind.CMS, signatures=(report,))
+        if not reports:
+            return VerificationReport(kind=FileKind.CMS, problems=("there is no signature",))
+        return VerificationReport(kind=FileKind.CMS, signatures=reports)
+
+    def verify_xades(
+        self, document: bytes, contents: Mapping[str, bytes] | None = None
+    ) -> VerificationReport:
+        """Every XAdES of an XML document; ``contents`` are detached files by name."""
+        return XAdESVerifier(self.policy, self.clock).verify(document, contents)
+
+    def verify_container(self, container: bytes) -> VerificationReport:
+        """Every signature of an ASiC container."""
+        return ContainerVerifier(XAdESVerifier(self.policy, self.clock)).verify(container)
 
     def verify_timestamp(self, token: bytes, content: bytes) -> TimestampReport:
         """An RFC 3161 token (DER of the ContentInfo) over ``content``."""
 
         def imprint(algorithm: str) -> bytes:
-            return hashlib.new(_known(algorithm), content).digest()
+            return hashlib.new(known(algorithm), content).digest()
 
         try:
-            return asyncio.run(self._judge_timestamp(_signed_data(token), imprint))
-        except (SignatureValidationError, *_UNREADABLE) as error:
+            return asyncio.run(self._judge.timestamp(signed_data_of(token), imprint))
+        except (SignatureValidationError, *UNREADABLE) as error:
             return TimestampReport(
                 indication=Indication.TOTAL_FAILED,
                 sub_indication="FORMAT_FAILURE",
                 problems=_unreadable(FileKind.TIMESTAMP, error).problems,
             )
 
+    def _one_of(
+        self,
+        signed_data: Any,  # noqa: ANN401 - asn1crypto has no types
+        signer_info: Any,  # noqa: ANN401 - asn1crypto has no types
+        enclosed: bytes | None,
+        content: bytes | None,
+        digest: bytes | None,
+    ) -> SignatureReport:
+        """One signer of a CMS, judged as if it were alone in it."""
+        own = signer_info["digest_algorithm"]["algorithm"].native
+        given = content_hash(signer_info, content) if content is not None else digest
+        if given is None or (enclosed is not None and given != content_hash(signer_info, enclosed)):
+            raise ValueError("the content inside is not the content given")
+
+        def content_digest(algorithm: str) -> bytes:
+            if content is not None:
+                return hashlib.new(known(algorithm), content).digest()
+            return given if algorithm == own else no_content(algorithm)
+
+        return asyncio.run(
+            self._judge.signature(_with_only(signed_data, signer_info), given, content_digest)
+        )
+
     def _embedded(self, embedded: EmbeddedPdfSignature) -> SignatureReport:
-        report = asyncio.run(self._judge(embedded.signed_data, embedded.compute_digest()))
+        report = asyncio.run(self._judge.signature(embedded.signed_data, embedded.compute_digest()))
         report = replace(
             report,
             field=embedded.field_name,
@@ -140,82 +171,14 @@ class Verifier:
             return _worse(report, "the document was changed after this signature")
         return report
 
-    async def _judge(self, signed_data: Any, digest: bytes) -> SignatureReport:  # noqa: ANN401 - asn1crypto has no types
-        """Basic process, or the one with time if there is a signature time-stamp (5.3, 5.5)."""
-        (signer_info,) = signed_data["signer_infos"]
-        tokens = _timestamps(signer_info)
-        certificates = _certificates(signed_data, *tokens)
-        knowledge = Knowledge(self.policy, certificates)
-        process = ades.ades_with_time_validation if tokens else ades.ades_basic_validation
-        result = await process(
-            signed_data,
-            knowledge.specification(),
-            timing_info=self._timing(),
-            raw_digest=digest,
-        )
-        problems = [result.failure_msg] if result.failure_msg else []
-        stamped = None
-        for token in tokens:
-            stamp = await self._judge_timestamp(
-                token,
-                lambda name: hashlib.new(_known(name), signer_info["signature"].native).digest(),
-            )
-            if stamp.indication is Indication.TOTAL_PASSED and stamp.time is not None:
-                stamped = min(stamped or stamp.time, stamp.time)
-            else:
-                problems.append(f"the signature time-stamp is not valid: {stamp.sub_indication}")
-        signer = _signing_certificate(signer_info, certificates)
-        carried = CarriedAttributes()
-        if signer is not None:
-            moments = (self.clock.now(), *(() if stamped is None else (stamped,)))
-            carried = await carried_attributes(signer_info, signer, knowledge, moments)
-        indication = _INDICATIONS[result.ades_subindic.status.name]
-        return SignatureReport(
-            indication=indication,
-            sub_indication=(
-                None
-                if indication is Indication.TOTAL_PASSED
-                else result.ades_subindic.standard_name
-            ),
-            signer=None if signer is None else signer.subject.human_friendly,
-            certificate_serial=None if signer is None else f"{signer.serial_number:x}",
-            claimed_time=_claimed_time(signer_info),
-            timestamp_time=stamped,
-            level=Level.B_B if stamped is None else Level.B_T,
-            certified_attributes=carried.certified,
-            claimed_attributes=carried.claimed,
-            problems=(*problems, *carried.problems),
-        )
 
-    async def _judge_timestamp(
-        self,
-        signed_data: Any,  # noqa: ANN401 - asn1crypto has no types
-        imprint: Callable[[str], bytes],
-    ) -> TimestampReport:
-        certificates = _certificates(signed_data)
-        result = await ades.ades_timestamp_validation(
-            signed_data,
-            Knowledge(self.policy, certificates).specification(),
-            imprint,
-            timing_info=self._timing(),
-        )
-        (signer_info,) = signed_data["signer_infos"]
-        authority = _signing_certificate(signer_info, certificates)
-        indication = _INDICATIONS[result.ades_subindic.status.name]
-        passed = indication is Indication.TOTAL_PASSED
-        return TimestampReport(
-            indication=indication,
-            sub_indication=None if passed else result.ades_subindic.standard_name,
-            authority=None if authority is None else authority.subject.human_friendly,
-            time=signed_data["encap_content_info"]["content"].parsed["gen_time"].native,
-            problems=() if result.failure_msg is None else (result.failure_msg,),
-        )
-
-    def _timing(self) -> ValidationTimingInfo:
-        now: datetime = self.clock.now()
-        return ValidationTimingInfo(
-            validation_time=now, best_signature_time=now, point_in_time_validation=False
-        )
+def _with_only(signed_data: Any, signer_info: Any) -> Any:  # noqa: ANN401 - asn1crypto has no types
+    """A copy with one signer, everything else the same."""
+    if len(signed_data["signer_infos"]) == 1:
+        return signed_data
+    copied = signed_data.copy()
+    copied["signer_infos"] = [signer_info]
+    return copied
 
 
 def _worse(report: SignatureReport, problem: str) -> SignatureReport:
@@ -264,63 +227,3 @@ def _unreadable(kind: FileKind, error: Exception) -> VerificationReport:
     return VerificationReport(
         kind=kind, problems=(f"the file cannot be read: {' '.join(str(error).split())[:200]}",)
     )
-
-
-def _signed_data(content: bytes) -> Any:  # noqa: ANN401 - asn1crypto has no types
-    info = cms.ContentInfo.load(content, strict=True)
-    if info["content_type"].native != "signed_data":
-        raise ValueError("not a CMS SignedData")
-    return info["content"]
-
-
-def _known(algorithm: str) -> str:
-    """The name back, if it is a digest that exists here; raises ValueError."""
-    if algorithm not in {one.hash_name for one in DigestAlgorithm}:
-        msg = f"the digest algorithm {algorithm} is not accepted"
-        raise ValueError(msg)
-    return algorithm
-
-
-def _hash(signer_info: Any, content: bytes) -> bytes:  # noqa: ANN401 - asn1crypto has no types
-    return hashlib.new(
-        _known(signer_info["digest_algorithm"]["algorithm"].native), content
-    ).digest()
-
-
-def _timestamps(signer_info: Any) -> list[Any]:  # noqa: ANN401 - asn1crypto has no types
-    return [
-        token["content"]
-        for attribute in signer_info["unsigned_attrs"] or ()
-        if attribute["type"].native == "signature_time_stamp_token"
-        for token in attribute["values"]
-    ]
-
-
-def _certificates(*signed: Any) -> list[Any]:  # noqa: ANN401 - asn1crypto has no types
-    return [
-        one.chosen
-        for signed_data in signed
-        for one in signed_data["certificates"] or ()
-        if one.name == "certificate"
-    ]
-
-
-def _signing_certificate(signer_info: Any, certificates: list[Any]) -> Any:  # noqa: ANN401 - asn1crypto has no types
-    """The certificate that sid names, or None."""
-    sid = signer_info["sid"].chosen
-    for one in certificates:
-        if sid.native == one.key_identifier or (
-            signer_info["sid"].name == "issuer_and_serial_number"
-            and sid["serial_number"].native == one.serial_number
-            and sid["issuer"] == one.issuer
-        ):
-            return one
-    return None
-
-
-def _claimed_time(signer_info: Any) -> datetime | None:  # noqa: ANN401 - asn1crypto has no types
-    for attribute in signer_info["signed_attrs"]:
-        if attribute["type"].native == "signing_time":
-            moment = attribute["values"][0].native
-            return moment if isinstance(moment, datetime) else None
-    return None
