@@ -11,10 +11,11 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from api import __version__
+from api.cmd.certificate import blueprint as certificate_blueprint
 from api.cmd.views import blueprint as cmd_blueprint
 from api.demo.views import blueprint as demo_blueprint
 from api.error_log import log_refusal, log_unexpected
-from api.native import documentation, officers, providers, receipts, signatures
+from api.native import approvals, documentation, officers, providers, receipts, signatures
 from api.native.caller import request_id
 from api.native.errors import PROBLEM_JSON, problem
 from api.operations.health import blueprint as health_blueprint
@@ -22,11 +23,13 @@ from api.operations.metrics import Metrics
 from api.pki.views import blueprint as pki_blueprint
 from api.unambiguous_json import UnambiguousJSONProvider
 from api.web import accounts as account_pages
+from api.web import approval as approval_pages
 from api.web import enrolment as enrolment_pages
 from api.web import signing as signing_pages
 from api.wiring.cmd import cmd_door
 from api.wiring.doors import (
     account_door,
+    certificate_door,
     demo_door,
     enrolment_door,
     health_door,
@@ -82,6 +85,9 @@ def create_app(services: Services) -> Flask:
     app.register_blueprint(enrolment_pages.blueprint(enrolment_door(services)))
     app.register_blueprint(account_pages.blueprint(account_door(services)))
     app.register_blueprint(pki_blueprint(pki_door(services)))
+    app.register_api(approvals.blueprint(services.signing.answer))
+    app.register_blueprint(approval_pages.blueprint(services.kit))
+    app.register_blueprint(certificate_blueprint(certificate_door(services)))
     app.register_blueprint(cmd_blueprint(cmd_door(services)))
     app.register_blueprint(documentation.blueprint(services.kit, lambda: app.api_doc))
     app.register_blueprint(health_blueprint(health_door(services)))

@@ -51,7 +51,7 @@ class CipherKeyRotation:
         der = cipher_certificate(self.keys.signer(number), self.common_name(number), at)
         self.keys.publish(number, der)
         (made,) = (one for one in self.keys.certificates() if one.number == number)
-        self._record(AuditEvent.KEY_GENERATED, made, actor)
+        self._record("added", made.number, actor)
         return made
 
     def retire(self, *, actor: str) -> CipherCertificate:
@@ -61,7 +61,7 @@ class CipherKeyRotation:
             raise NotFoundError("there is no cipher key")
         oldest = active[-1]
         self.keys.withdraw(oldest.number)
-        self._record(AuditEvent.CONFIGURATION_CHANGED, oldest, actor)
+        self._record("retired", oldest.number, actor)
         return oldest
 
     def destroy(self, number: int, *, actor: str) -> None:
@@ -72,7 +72,7 @@ class CipherKeyRotation:
         if number not in self.keys.unpublished():
             raise NotFoundError(f"there is no cipher key {number}")
         self._device("destroy", number)
-        self._record(AuditEvent.KEY_DESTROYED, CipherCertificate(number, "", b""), actor)
+        self._record("destroyed", number, actor)
 
     def _device(self, action: str, number: int) -> None:
         request = {
@@ -96,8 +96,6 @@ class CipherKeyRotation:
             lines = done.stderr.strip().splitlines()
             raise ConfigurationError(lines[-1] if lines else f"cipher key: {action} failed")
 
-    def _record(self, event: AuditEvent, key: CipherCertificate, actor: str) -> None:
-        facts: dict[str, str | int] = {"cipher_key": key.number, "key_id": key.key_id}
-        if event is AuditEvent.CONFIGURATION_CHANGED:
-            facts["changed"] = "cipher-key-retired"
-        self.record(AuditRecord(event=event, actor=actor, facts=facts))
+    def _record(self, changed: str, number: int, actor: str) -> None:
+        facts: dict[str, str | int] = {"changed": changed, "number": number}
+        self.record(AuditRecord(event=AuditEvent.CIPHER_KEY_CHANGED, actor=actor, facts=facts))

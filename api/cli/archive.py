@@ -47,7 +47,12 @@ def export(
                 actor=ACTOR,
                 subject=client,
                 transaction=transaction,
-                facts={"what": "cmd-archive", "since": rfc3339(start), "until": rfc3339(end)},
+                facts={
+                    "target": file.name,
+                    "reason": "cmd-archive",
+                    "since": rfc3339(start),
+                    "until": rfc3339(end),
+                },
             )
         )
         for one in stores.archive.between(start, end, client=client, transaction=transaction):

@@ -14,6 +14,7 @@ from flask import Blueprint, Response, make_response, redirect, request, session
 from api.web.account_forms import attempt, pin_twice, secret, typed
 from api.web.kit import PageKit
 from signer.domain.account import Account
+from signer.domain.approval import DeviceId
 from signer.domain.errors import AuthorisationRefusedError, InvalidRequestError
 from signer.domain.values import ClientId, SignerId, from_microseconds, to_microseconds
 from signer.operations.accounts import (
@@ -23,9 +24,10 @@ from signer.operations.accounts import (
     ForgottenSignaturePIN,
     OwnAccount,
 )
+from signer.operations.accounts.devices import OwnDevices
 
 COOKIE: Final = "admission"
-ACTIONS: Final = ("pin", "recover", "suspend", "resume", "close", "channels")
+ACTIONS: Final = ("pin", "recover", "suspend", "resume", "close", "channels", "devices")
 _ACTION: Final = f"/<any({','.join(ACTIONS)}):action>"
 
 
@@ -38,6 +40,7 @@ class AccountPages:
     own: OwnAccount
     change_pin: ChangePIN
     forgotten: ForgottenSignaturePIN
+    devices: OwnDevices
     client_of: Callable[[str], ClientId]
     """Whose wrong PINs an address counts as: a keyed pseudonym of it."""
 
@@ -135,6 +138,7 @@ class _Visit:
             is_ready=ready is not None and ready <= services.forgotten.clock.now(),
             orders=_orders(account, has_app=services.own.change.has_totp(account.id)),
             channels=",".join(account.channels),
+            devices=services.devices.of(account) if admission.action == "devices" else (),
         )
 
 
@@ -152,6 +156,7 @@ class _Doing:
             "resume": self._resume,
             "close": self._close,
             "channels": self._channels,
+            "devices": self._devices,
         }
         return actions[admission.action](admission)
 
@@ -192,6 +197,16 @@ class _Doing:
         wanted = [name for name in typed("channels").split(",") if name]
         self._services.own.set_channels(admission, secret("code"), wanted)
         return "account.done.channels"
+
+    def _devices(self, admission: Admission) -> str:
+        chosen = typed("device")
+        if chosen == "add":
+            self._services.devices.register(
+                admission, secret("code"), typed("name"), typed("public_key")
+            )
+            return "account.done.device_added"
+        self._services.devices.remove(admission, secret("code"), DeviceId(chosen))
+        return "account.done.device_removed"
 
 
 def _orders(account: Account, *, has_app: bool) -> tuple[str, ...]:

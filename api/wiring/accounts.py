@@ -26,6 +26,7 @@ from signer.operations.accounts import (
     RegisterCitizen,
     TellAuthority,
 )
+from signer.operations.accounts.devices import OwnDevices
 from signer.operations.outgoing import Composer
 from signer.ports import CertificateAuthority, KeyVault
 
@@ -44,6 +45,7 @@ class Accounts:
     own: OwnAccount
     change_pin: ChangePIN
     forgotten: ForgottenSignaturePIN
+    devices: OwnDevices
     issue: IssueCertificates
     tell: TellAuthority
     messages: AccountMessages
@@ -165,6 +167,13 @@ def accounts(
             messages=messages,
             outbox=outbox,
             rules=rules,
+            clock=clock,
+        ),
+        devices=OwnDevices(
+            admit=admit,
+            devices=stores.devices,
+            approvals=parts.approvals,
+            messages=messages,
             clock=clock,
         ),
         issue=issue,

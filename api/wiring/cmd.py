@@ -14,7 +14,6 @@ from api.wiring.services import Services
 from signer.domain.account import Account
 from signer.domain.activation import Challenge
 from signer.domain.outgoing import OutgoingMessage
-from signer.domain.transaction import Transaction
 from signer.domain.values import Secret
 from signer.operations.applications import FindApplication
 from signer.operations.cmd.begin import BeginProcess
@@ -22,7 +21,6 @@ from signer.operations.cmd.certificate import CertificateCodes
 from signer.operations.cmd.finish import FinishProcess
 from signer.operations.cmd.lookup import LookUpCertificate
 from signer.operations.outgoing import CodePurpose, Composer, Recipient
-from signer.operations.signing.needs import Outcome
 
 
 def cmd_door(services: Services) -> CMDServices:
@@ -37,7 +35,7 @@ def cmd_door(services: Services) -> CMDServices:
         limits=services.sam.limits,
         clock=clock,
     )
-    approvals = NoDevices()
+    approvals = signing.approved
     look_up = LookUpCertificate(
         certificates=signing.certificates,
         accounts=people,
@@ -114,15 +112,3 @@ class CertificateMessages:
             client=challenge.client,
             client_name=client_name,
         )
-
-
-class NoDevices:
-    """Nobody has registered a device here: every signature takes the code."""
-
-    def ask(self, transaction: Transaction) -> None:
-        """Tell nobody."""
-
-    def redeem(self, transaction: Transaction, handle: Secret) -> Outcome | None:
-        """Nobody has approved."""
-        del transaction, handle
-        return None

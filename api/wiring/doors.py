@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from api.cmd.certificate import CertificateDoor
 from api.demo.views import DemoDoor
 from api.native.officers import OfficerServices
 from api.native.providers import ProviderServices
@@ -94,6 +95,7 @@ def account_door(services: Services) -> AccountPages:
         own=accounts.own,
         change_pin=accounts.change_pin,
         forgotten=accounts.forgotten,
+        devices=accounts.devices,
         client_of=client_of,
     )
 
@@ -157,6 +159,11 @@ def pki_door(services: Services) -> PKIServices:
         unit=trust.unit,
         trusted_list=trust.trusted_list.current,
     )
+
+
+def certificate_door(services: Services) -> CertificateDoor:
+    """The certificates at ``/certificado``."""
+    return CertificateDoor(services.device.sam.ciphers.certificates)
 
 
 def health_door(services: Services) -> Readiness:

@@ -23,6 +23,7 @@ from signer.formats.pades import PAdES
 from signer.formats.pdf_process import PdfProcesses
 from signer.formats.port import TrustServices
 from signer.operations.outgoing import Composer
+from signer.operations.signing.approval import AnswerApproval, ApprovedSigning
 from signer.operations.signing.certificates import FindCertificates
 from signer.operations.signing.code_entry import EnterCode
 from signer.operations.signing.completion import Complete, Preparation
@@ -32,6 +33,7 @@ from signer.operations.signing.pin_entry import EnterPIN
 from signer.operations.signing.resending import ResendCode
 from signer.operations.signing.start import StartSigning
 from signer.sam import Enrolment, Grants, ServiceActivation, StagedEntry
+from signer.sam.approvals import DeviceApprovals
 from signer.sam.enrolment import KeyMaker
 from signer.sam.sealing import SlotSealer
 
@@ -80,6 +82,7 @@ class SAMParts:
     staged: StagedEntry
     grants: Grants
     services: ServiceActivation
+    approvals: DeviceApprovals
 
 
 def sam_parts(settings: Settings, device: Device, stores: Stores, people: People) -> SAMParts:
@@ -109,6 +112,7 @@ def sam_parts(settings: Settings, device: Device, stores: Stores, people: People
         services=ServiceActivation(
             vault, sealer, maker, stores.service, stores.credentials, attempts
         ),
+        approvals=DeviceApprovals(vault, verifies),
     )
 
 
@@ -121,6 +125,8 @@ class Signing:
     enter_code: EnterCode
     resend: ResendCode
     end: EndSigning
+    approved: ApprovedSigning
+    answer: AnswerApproval
     find: FindTransaction
     certificates: FindCertificates
     housekeeping: SigningHousekeeping
@@ -163,6 +169,27 @@ def signing(
     def accept_totp(subject: str, code: Secret) -> bool:
         return parts.totp.accept(SignerId(subject), code)
 
+    enter_code = EnterCode(
+        accounts=people,
+        credentials=stores.credentials,
+        attributes=attributes,
+        transactions=transactions,
+        codes=parts.codes,
+        staged=parts.staged,
+        authority=trust.authority,
+        preparation=Preparation(
+            documents=documents,
+            verify=verifies,
+            clock=clock,
+            attribute_authority_chain=trust.attribute_authority.chain_der,
+        ),
+        complete=complete,
+        qscd=device.sam.qscd,
+        messages=messages,
+        statistics=statistics,
+        clock=clock,
+        accept_totp=accept_totp,
+    )
     return Signing(
         start=StartSigning(
             accounts=people,
@@ -188,26 +215,21 @@ def signing(
             has_totp=parts.totp.is_enrolled,
             phone_freeze=timedelta(hours=settings.limit_phone_change_freeze_hours),
         ),
-        enter_code=EnterCode(
+        enter_code=enter_code,
+        approved=ApprovedSigning(
+            approvals=stores.devices,
             accounts=people,
-            credentials=stores.credentials,
-            attributes=attributes,
-            transactions=transactions,
-            codes=parts.codes,
-            staged=parts.staged,
-            authority=trust.authority,
-            preparation=Preparation(
-                documents=documents,
-                verify=verifies,
-                clock=clock,
-                attribute_authority_chain=trust.attribute_authority.chain_der,
-            ),
-            complete=complete,
-            qscd=device.sam.qscd,
-            messages=messages,
-            statistics=statistics,
+            devices=parts.approvals,
+            enter=enter_code,
             clock=clock,
-            accept_totp=accept_totp,
+        ),
+        answer=AnswerApproval(
+            approvals=stores.devices,
+            accounts=people,
+            transactions=transactions,
+            devices=parts.approvals,
+            end=end,
+            clock=clock,
         ),
         resend=ResendCode(
             accounts=people,

@@ -18,6 +18,7 @@ from signer.adapters.store.challenges import SQLChallengeStore
 from signer.adapters.store.clients import SQLClientStore
 from signer.adapters.store.cmd_processes import SQLCMDProcessStore
 from signer.adapters.store.credentials import SQLCredentialStore
+from signer.adapters.store.devices import SQLDeviceStore
 from signer.adapters.store.engine import Database, open_database
 from signer.adapters.store.grants import SQLGrantStore
 from signer.adapters.store.idempotency import SQLIdempotencyStore
@@ -57,6 +58,7 @@ class Stores:
     clients: SQLClientStore
     applications: SQLApplicationStore
     archive: SQLArchive
+    devices: SQLDeviceStore
     cmd_processes: SQLCMDProcessStore
     certificates: SQLCertificateStore
     idempotency: SQLIdempotencyStore
@@ -122,6 +124,7 @@ def open_stores(settings: Settings, clock: Clock | None = None) -> Stores:
         clients=SQLClientStore(database, chain, ClientTransactions(time)),
         applications=SQLApplicationStore(database, chain),
         archive=SQLArchive(database),
+        devices=SQLDeviceStore(database, chain, queue),
         cmd_processes=SQLCMDProcessStore(database),
         certificates=SQLCertificateStore(database, chain),
         idempotency=SQLIdempotencyStore(database, time),

@@ -49,7 +49,7 @@ class VerifiedCode:
     secret: bytes = field(repr=False)
     opened: OpenAttempt
     factor: str
-    """``code`` or ``totp``."""
+    """``code``, ``totp`` or ``app``."""
     mint: InitVar[object]
 
     def __post_init__(self, mint: object) -> None:
@@ -130,6 +130,43 @@ class CodeAuthenticator:
             secret=handle.reveal().encode(),
             opened=opened,
             factor="totp",
+            mint=_MINT,
+        )
+
+    def verify_device(
+        self,
+        handle_slot: Slot,
+        handle: Secret,
+        counts: Callable[[], bool],
+        *,
+        subject: str,
+        client: ClientId,
+        process: str,
+    ) -> VerifiedCode | None:
+        """Let a device's approval stand for the code: ``counts`` has the SAM look at it.
+
+        It unlocks the handle slot.  None, and nothing is counted against anybody, when it does not
+        count or codes of this person are locked.  Raises BusyError, RateLimitedError,
+        QSCDUnavailableError.
+        """
+        opened = self.attempts.begin(
+            AttemptKind.CODE,
+            subject,
+            client,
+            scope=handle_slot.id,
+            process=process,
+            transaction=process,
+        )
+        with self.attempts.faults_are_ours(opened):
+            right = counts()
+        if opened.locked or not right:
+            self.attempts.abandon(opened)
+            return None
+        return VerifiedCode(
+            slot=handle_slot,
+            secret=handle.reveal().encode(),
+            opened=opened,
+            factor="app",
             mint=_MINT,
         )
 

@@ -73,6 +73,8 @@ class Notice(StrEnum):
     CHANNELS_CHANGED = "notice.channels-changed"
     TOTP_ADDED = "notice.totp-added"
     TOTP_REMOVED = "notice.totp-removed"
+    DEVICE_ADDED = "notice.device-added"
+    DEVICE_REMOVED = "notice.device-removed"
     ATTRIBUTE_ADDED = "notice.attribute.added"
     ATTRIBUTE_WITHDRAWN = "notice.attribute.withdrawn"
 

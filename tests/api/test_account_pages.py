@@ -1,11 +1,14 @@
 """Citizens' pages: every step, wrong order, replayed and expired links, wrong codes, CSRF."""
 
+import base64
 import re
 from dataclasses import replace
 from html import unescape
 
 import pyotp
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from flask import Flask
 
 from api.web import accounts as account_pages
@@ -80,6 +83,7 @@ def app(world) -> Flask:
                 own=world.own,
                 change_pin=world.change_pin,
                 forgotten=world.forgotten,
+                devices=world.devices,
                 client_of=lambda address: ClientId(f"page-{address}"),
             )
         )
@@ -487,3 +491,48 @@ def test_every_page_has_labels_for_its_fields(world, browser):
         assert ids == labels
         assert "<script" not in page
         assert "style=" not in page
+
+
+def own_key() -> bytes:
+    key = ec.generate_private_key(ec.SECP256R1()).public_key()
+    return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+
+def test_a_device_is_added_and_removed_with_pin_and_code(world, browser, citizen):
+    spki = own_key()
+    enter(world, browser, "devices")
+    answer = browser.post(
+        "/account/devices/confirm",
+        code=world.code().reveal(),
+        device="add",
+        name="Telemóvel",
+        public_key=base64.b64encode(spki).decode(),
+    )
+    assert answer.status_code == 200
+    account = world.accounts.by_id(citizen.id)
+    (device,) = world.devices.of(account)
+    assert (device.name, device.svd_der) == ("Telemóvel", spki)
+    enter(world, browser, "devices")
+    assert "Telemóvel" in browser.page.text
+    browser.post("/account/devices/confirm", code=world.code().reveal(), device=device.id)
+    assert world.devices.of(account) == ()
+
+
+@pytest.mark.usefixtures("citizen")
+@pytest.mark.parametrize("key", ["", "AAAA", "?", "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE"])
+def test_a_device_without_a_p256_key_costs_no_code(world, browser, key):
+    enter(world, browser, "devices")
+    code = world.code().reveal()
+    answer = browser.post(
+        "/account/devices/confirm", code=code, device="add", name="x", public_key=key
+    )
+    assert answer.status_code == 422
+    assert browser.wrong_fields == ["public_key"]
+    added = browser.post(
+        "/account/devices/confirm",
+        code=code,
+        device="add",
+        name="x",
+        public_key=base64.b64encode(own_key()).decode(),
+    )
+    assert added.status_code == 200

@@ -19,6 +19,7 @@ OFFICER = "officer"
 CLIENT = "any client"
 MAINTAINER = "any client, for its own professional body"
 GATEWAY = "the SMS gateway's token"
+DEVICE = "a registered device's key, shown in tests/hsm/test_device_approvals.py"
 APPLICATION = "a CMD application, shown in test_cmd_callers.py"
 
 TABLE = {
@@ -46,11 +47,14 @@ TABLE = {
     "POST /api/v1/providers/<provider>/attributes/import": MAINTAINER,
     "DELETE /api/v1/providers/<provider>/attributes/<id>": MAINTAINER,
     "POST /api/v1/receipts/sms": GATEWAY,
+    "POST /api/v1/approvals": DEVICE,
+    "POST /api/v1/approvals/<transaction_id>": DEVICE,
     "GET /<cmd_folder:folder>/<cmd_service:service>": PUBLIC,
     "POST /<cmd_folder:folder>/<cmd_service:service>": APPLICATION,
 }
 PUBLIC_PLACES = (
-    "/", "/account/", "/assets/", "/demo", "/docs/", "/livez", "/pki/", "/readyz", "/sign/",
+    "/", "/account/", "/approve/", "/assets/", "/certificado/", "/demo", "/docs/", "/livez",
+    "/pki/", "/readyz", "/sign/",
 )  # fmt: skip
 OWNED = "/api/v1/signatures/<id>"
 """Below this, somebody else's is as unknown as none."""
@@ -89,7 +93,7 @@ def call(app, route, rule, credentials=None, **known):
     return app.test_client().open(filled(rule, **known), method=method, auth=credentials)
 
 
-ELSEWHERE = {PUBLIC, GATEWAY, APPLICATION}
+ELSEWHERE = {PUBLIC, GATEWAY, APPLICATION, DEVICE}
 PROTECTED = sorted(route for route, whom in TABLE.items() if whom not in ELSEWHERE)
 
 

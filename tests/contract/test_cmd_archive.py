@@ -140,7 +140,7 @@ def test_the_export_is_json_lines_and_audited(store, exchange, clock, tmp_path, 
     (line,) = file.read_text().splitlines()
     assert json.loads(line)["operation"] == "ValidateOtp"
     assert file.stat().st_mode & 0o777 == 0o600
-    assert records[0].facts["what"] == "cmd-archive"
+    assert records[0].facts["reason"] == "cmd-archive"
     assert CliRunner().invoke(command.command, ["export", str(file)]).exit_code == 1
     wrong = CliRunner().invoke(command.command, ["export", str(tmp_path / "b"), "--since", "soon"])
     assert wrong.exit_code == 2

@@ -151,11 +151,11 @@ def test_rotation(
     assert before[-1].number not in rotation.keys.unpublished()
     with pytest.raises(NotFoundError):
         rotation.destroy(before[-1].number, actor="tests")
-    seen = [(record.event.value, record.facts["cipher_key"]) for record in records[-3:]]
+    seen = [(record.facts["changed"], record.facts["number"]) for record in records[-3:]]
     assert seen == [
-        ("key.generated", added.number),
-        ("configuration.changed", before[-1].number),
-        ("key.destroyed", before[-1].number),
+        ("added", added.number),
+        ("retired", before[-1].number),
+        ("destroyed", before[-1].number),
     ]
 
 

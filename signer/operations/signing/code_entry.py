@@ -90,6 +90,38 @@ class EnterCode:
             # Somebody with this very code was first: the loser gets the winner's result.
             return self._await_result(transaction)
 
+    def approved(
+        self, transaction: Transaction, handle: Secret, counts: Callable[[], bool]
+    ) -> Outcome | None:
+        """Sign because a device approved: ``counts`` has the SAM look at its answer.
+
+        The holder of the handle only; the one claim is shared with the code, and who comes second
+        gets the stored result.  None when the answer does not count.  Raises as a call does.
+        """
+        if transaction.handle_sha256 != handle.sha256():
+            return None
+        handle_slot = _of(self.transactions.slots(transaction.id), Stage.HANDLE)
+        if transaction.state is not TransactionState.ASKED or handle_slot is None:
+            return self._await_result(transaction) if counts() else None
+        credential = self._credential(transaction)
+        verified = self.codes.verify_device(
+            handle_slot,
+            handle,
+            counts,
+            subject=transaction.subject,
+            client=transaction.client,
+            process=transaction.id,
+        )
+        if verified is None:
+            return None
+        try:
+            return self._sign(transaction, credential, verified)
+        except AuthorisationRefusedError:
+            current = self.transactions.by_id(transaction.id)
+            if current is None or current.replay_kcv is None:
+                raise
+            return self._await_result(transaction)
+
     def _sign(
         self, transaction: Transaction, credential: Credential, verified: VerifiedCode
     ) -> Outcome:
