@@ -36,10 +36,10 @@ def raw_item(ordinal: int = 0) -> SigningItem:
     return SigningItem(ordinal=ordinal, kind=ItemKind.RAW, name="bench", digest=value)
 
 
-def cades_item() -> SigningItem:
-    """A random content digest; a detached CMS comes back."""
+def digest_item(kind: ItemKind) -> SigningItem:
+    """A random content digest; a detached signature comes back."""
     value = Digest(DigestAlgorithm.SHA256, secrets.token_bytes(32))
-    return SigningItem(ordinal=0, kind=ItemKind.CADES_DIGEST, name="bench", digest=value)
+    return SigningItem(ordinal=0, kind=kind, name="bench", digest=value)
 
 
 def pdf_item(document: bytes) -> SigningItem:
@@ -78,7 +78,7 @@ class Preparing:
             )
         )
         entered = signing.enter_pin(started.transaction, person.signature_pin)
-        code = self.installation.newest_code(process=started.transaction.id)
+        code = self.installation.code_of(started.transaction.id)
         return Ready(self._now(started.transaction), entered.handle, code)
 
     def sign(self, algorithm: KeyAlgorithm, *items: SigningItem) -> tuple[bytes, ...]:

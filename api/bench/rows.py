@@ -15,12 +15,13 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 
 from api.bench.figures import Measured, Row, compared, measure, measure_each
-from api.bench.preparing import Preparing, cades_item, nonce, pdf_item
+from api.bench.preparing import Preparing, digest_item, nonce, pdf_item
 from certs.setup import ISSUING
 from hsm.service_keys import ServiceKey
 from signer.authentication.hashing import argon2id
 from signer.domain.authorisation import Authorisation
 from signer.domain.errors import ConfigurationError
+from signer.domain.transaction import ItemKind
 from signer.domain.values import KeyAlgorithm, Secret
 
 _BATCH = 100
@@ -123,13 +124,23 @@ def batch_row(floors: Floors) -> Row:
     )
 
 
-def cades_row(floors: Floors) -> Row:
-    """Hash-only CAdES B-B P-256: prepare, sign, verify, complete."""
+def digest_rows(floors: Floors) -> list[Row]:
+    """Hash-only formats at B-B with P-256."""
+    kinds = {
+        "CAdES": ItemKind.CADES_DIGEST,
+        "XAdES": ItemKind.XADES_DIGEST,
+        "JAdES": ItemKind.JADES_DIGEST,
+    }
+    return [_digest_row(floors, name, kind) for name, kind in kinds.items()]
+
+
+def _digest_row(floors: Floors, name: str, kind: ItemKind) -> Row:
+    """Prepare, sign, verify, complete."""
     preparing = floors.preparing
     documents = preparing.installation.services.signing.enter_code.preparation.documents
 
     def one() -> tuple[Measured, Measured]:
-        ready = preparing.ready(KeyAlgorithm.P_256, cades_item())
+        ready = preparing.ready(KeyAlgorithm.P_256, digest_item(kind))
         prepared: list[object] = []
         before = measure_each([lambda: prepared.append(preparing.prepared(ready))])
         (made,) = preparing.prepared(ready)
@@ -153,7 +164,7 @@ def cades_row(floors: Floors) -> Row:
         sum(a.elapsed + b.elapsed for a, b in parts),
     )
     floor = floors.p256.median_ms
-    return compared("hash-only CAdES B-B P-256", product, floor, product.median_ms, 2)
+    return compared(f"hash-only {name} B-B P-256", product, floor, product.median_ms, 2)
 
 
 def pades_row(floors: Floors) -> Row:

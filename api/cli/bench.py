@@ -16,7 +16,7 @@ from api.bench.rows import (
     authority_http_rows,
     authority_rows,
     batch_row,
-    cades_row,
+    digest_rows,
     floors_rows,
     pades_row,
 )
@@ -62,7 +62,7 @@ def command(*, large: bool, json_file: Path | None, repetitions: int, seconds: f
             with httpx2.Client(trust_env=False) as http:
                 beside = authority_http_rows(floors, http)
         show(batch_row(floors))
-        show(cades_row(floors))
+        show(*digest_rows(floors))
         show(pades_row(floors))
         show(*authority_rows(floors), *beside)
         if large:

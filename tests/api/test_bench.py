@@ -16,6 +16,7 @@ ROWS = {
     "8 clients over HTTP, P-256",
     "100 hashes RSA-3072, one activation",
     "hash-only CAdES B-B P-256",
+    "hash-only XAdES B-B P-256",
     "PAdES B-T 1 MB",
     "TSA, DER in → DER out",
     "OCSP, DER in → DER out",
