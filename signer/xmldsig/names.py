@@ -22,6 +22,7 @@ INCLUSIVE_11_WITH_COMMENTS: Final = f"{INCLUSIVE_11}#WithComments"
 ENVELOPED: Final = f"{DS}enveloped-signature"
 BASE64: Final = f"{DS}base64"
 XPATH: Final = "http://www.w3.org/TR/1999/REC-xpath-19991116"
+FILTER2: Final = "http://www.w3.org/2002/06/xmldsig-filter2"
 
 OBJECT_TYPE: Final = f"{DS}Object"
 MANIFEST_TYPE: Final = f"{DS}Manifest"

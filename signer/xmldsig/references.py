@@ -21,7 +21,15 @@ ContentSource = Callable[[str], bytes]
 _MAX_TRANSFORMS: Final = 5
 _SHORT_POINTER: Final = re.compile(r"#(?!xpointer\()(.+)", re.DOTALL)
 _FULL_POINTER: Final = re.compile(r"#xpointer\((?:/|id\((['\"])([^'\"]+)\1\))\)")
-_WITHOUT_SIGNATURES: Final = "not(ancestor-or-self::ds:Signature)"
+_WITHOUT: Final = frozenset(
+    {
+        (None, "not(ancestor-or-self::ds:Signature)"),
+        ("subtract", "/descendant::ds:Signature"),
+        ("subtract", "/descendant::*[name()='ds:Signature']"),
+        ("subtract", "/*/ds:Signature"),
+    }
+)
+"""Filter and expression, without white space."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +67,7 @@ def octets(
 
     ``default`` canonicalises what its transforms leave as nodes.  Raises DocumentRefusedError for
     an ambiguous or missing target, or a transform other than: enveloped-signature,
-    canonicalisation, base64, and the XPath filter that leaves out signatures.
+    canonicalisation, base64, and the XPath filters that leave out signatures.
     """
     result = _dereference(signature, reference, content)
     holder = only(reference, "Transforms", names.DS)
@@ -124,7 +132,7 @@ def _transformed(
         return _without_own(signature, data)
     if algorithm == names.BASE64:
         return _decoded(data)
-    if algorithm != names.XPATH:
+    if algorithm not in {names.XPATH, names.FILTER2}:
         refuse("a transform is not one we accept")
     return _without_any(data, transform)
 
@@ -170,20 +178,28 @@ def _without_own(signature: XMLSignature, data: _Nodes | bytes) -> _Nodes:
 
 
 def _without_any(data: _Nodes | bytes, transform: Element) -> _Nodes:
-    """The one XPath filter in use beside the enveloped transform: without any signature."""
-    expression = only(transform, "XPath", names.DS)
+    """The XPath filters in use beside the enveloped transform: without any signature.
+
+    One of XMLDSIG (6.6.3) and what others write for it in XML-Signature XPath Filter 2.0.
+    """
+    space = names.DS if transform.get("Algorithm") == names.XPATH else names.FILTER2
+    expression = only(transform, "XPath", space)
     if (
         isinstance(data, bytes)
         or expression is None
-        or "".join(text_of(expression).split()) != _WITHOUT_SIGNATURES
+        or len(children(transform)) != 1
         or expression.nsmap.get("ds") != names.DS
+        or (expression.get("Filter"), "".join(text_of(expression).split())) not in _WITHOUT
     ):
         refuse("an XPath filter is not one we accept")
     reduced = _copied(data)
-    for found in list(reduced.element.iter(SIGNATURE)):
+    root = reduced.element.getroottree().getroot()
+    at_top = text_of(expression).startswith("/*/")
+    for found in list(root.iterchildren(SIGNATURE) if at_top else root.iter(SIGNATURE)):
         if found is reduced.element:
             refuse("the signature is all that is signed")
-        _removed(found)
+        if found.getparent() is not None:
+            _removed(found)
     return reduced
 
 
