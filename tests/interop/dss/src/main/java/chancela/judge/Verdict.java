@@ -10,6 +10,7 @@ import eu.europa.esig.dss.diagnostic.SignatureWrapper;
 import eu.europa.esig.dss.diagnostic.TimestampWrapper;
 import eu.europa.esig.dss.diagnostic.jaxb.XmlCommitmentTypeIndication;
 import eu.europa.esig.dss.diagnostic.jaxb.XmlSignerRole;
+import eu.europa.esig.dss.enumerations.ASiCContainerType;
 import eu.europa.esig.dss.enumerations.SubIndication;
 import eu.europa.esig.dss.jaxb.object.Message;
 import eu.europa.esig.dss.model.FileDocument;
@@ -36,9 +37,6 @@ final class Verdict {
             }
             Reports reports = validator.validateDocument();
             SimpleReport report = reports.getSimpleReport();
-            if (report.getContainerType() != null) {
-                verdict.put("container", report.getContainerType().name());
-            }
             List<Object> signatures = new ArrayList<>();
             for (String id : report.getSignatureIdList()) {
                 signatures.add(signature(id, report, reports.getDiagnosticData()));
@@ -60,6 +58,8 @@ final class Verdict {
         said.put("indication", report.getIndication(id).name());
         said.put("sub_indication", sub == null ? null : sub.name());
         said.put("level", report.getSignatureFormat(id).name());
+        ASiCContainerType container = report.getContainerType();
+        said.put("container", container == null ? null : container.name());
         said.put("qualification", report.getSignatureQualification(id).name());
         said.put("errors", messages(report.getAdESValidationErrors(id)));
         said.put("warnings", messages(report.getAdESValidationWarnings(id)));
