@@ -13,6 +13,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from api import __version__
 from api.cmd.certificate import blueprint as certificate_blueprint
 from api.cmd.views import blueprint as cmd_blueprint
+from api.demo.views import approving as demo_approving
 from api.demo.views import blueprint as demo_blueprint
 from api.error_log import log_refusal, log_unexpected
 from api.native import approvals, documentation, officers, providers, receipts, signatures
@@ -92,7 +93,9 @@ def create_app(services: Services) -> Flask:
     app.register_blueprint(documentation.blueprint(services.kit, lambda: app.api_doc))
     app.register_blueprint(health_blueprint(health_door(services)))
     if not settings.is_production:
-        app.register_blueprint(demo_blueprint(demo_door(services)))
+        demo = demo_door(services)
+        app.register_blueprint(demo_blueprint(demo))
+        app.register_blueprint(demo_approving(demo))
     _install_hooks(app, services, metrics)
     _install_errors(app)
     return app

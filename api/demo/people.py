@@ -84,9 +84,42 @@ CITIZENS: Final = (
         document_number="10000084",
         outcome="no message ever reaches this phone",
     ),
+    DemoCitizen(
+        key="must-change-901",
+        given_name="Marta",
+        surname="Demo Mudança",
+        phone="+351910000009",
+        document_number="10000093",
+        outcome="both PINs must be changed first (CMD code 901)",
+    ),
+    DemoCitizen(
+        key="must-change-902",
+        given_name="Mário",
+        surname="Demo Troca",
+        phone="+351910000010",
+        document_number="10000105",
+        outcome="the signature PIN must be changed first (CMD code 902)",
+    ),
+    DemoCitizen(
+        key="inactive-817",
+        given_name="Inês",
+        surname="Demo Pausa",
+        phone="+351910000011",
+        document_number="10000114",
+        outcome="signing is paused for this account (CMD code 817)",
+    ),
+    DemoCitizen(
+        key="late-sms",
+        given_name="Luís",
+        surname="Demo Atraso",
+        phone="+351910000012",
+        document_number="10000123",
+        outcome="messages arrive 20 seconds late",
+    ),
 )
 
 REFUSING: Final = next(one.phone for one in CITIZENS if one.key == "refuse")
+LATE: Final = next(one.phone for one in CITIZENS if one.key == "late-sms")
 UNREACHABLE: Final = next(one.phone for one in CITIZENS if one.key == "no-sms")
 
 PROVIDERS: Final = (

@@ -1,10 +1,12 @@
 """People of the demo who always do the same: robots, so that product code has no special phones."""
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
-from api.demo.people import REFUSING, UNREACHABLE
+from api.demo.people import LATE, REFUSING, UNREACHABLE
 from signer.adapters.channels.demo_outbox import DemoOutbox
 from signer.domain.errors import ChannelUnavailableError, SigningServiceError
 from signer.domain.transaction import Transaction, TransactionState
@@ -12,20 +14,31 @@ from signer.domain.values import TransactionId
 from signer.operations.signing.ending import EndSigning
 from signer.ports import Channel, Message
 
+LATE_SECONDS: Final = 20.0
+
 
 class PatchyNetwork:
-    """A channel that reaches everybody but one phone, once the people are enrolled."""
+    """A channel that never reaches one phone and reaches another late, once all are enrolled."""
 
-    def __init__(self, inner: Channel, description: Path) -> None:
+    def __init__(
+        self, inner: Channel, description: Path, *, late_seconds: float = LATE_SECONDS
+    ) -> None:
         self.inner = inner
         self.name = inner.name
         self._description = description
+        self._late_seconds = late_seconds
 
     def deliver(self, message: Message) -> str:
         """Raise ChannelUnavailableError for the phone nothing reaches."""
-        if message.to == UNREACHABLE and self._description.exists():
-            raise ChannelUnavailableError("this phone is never reached (demo)")
-        return self.inner.deliver(message)
+        if message.to not in {UNREACHABLE, LATE} or not self._description.exists():
+            return self.inner.deliver(message)
+        if message.to == LATE:
+            # Accepted now, in the person's hands later, as a slow network does it.
+            later = threading.Timer(self._late_seconds, self.inner.deliver, (message,))
+            later.daemon = True
+            later.start()
+            return f"late-{message.id}"
+        raise ChannelUnavailableError("this phone is never reached (demo)")
 
 
 @dataclass(slots=True)

@@ -4,7 +4,7 @@ import json
 import os
 import secrets
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -12,12 +12,16 @@ from pathlib import Path
 from typing import Any, Final
 
 import pyotp
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 from flask import Flask
 from sqlalchemy import update
 
 from api import installation
 from api.app import create_app
+from api.demo.applications import applications
 from api.demo.browser import Person, Program
+from api.demo.devices import WITH_DEVICE, DemoDevices
 from api.demo.people import CITIZENS, PROVIDERS, DemoCitizen, clients
 from api.demo.samples import Samples, sign_samples
 from api.serving.tls import ensure_tls
@@ -30,7 +34,7 @@ from signer.adapters.store.tables.accounts import account as account_table
 from signer.authentication.attempts import Attempts
 from signer.authentication.pin import PINAuthenticator, PINTarget
 from signer.authentication.pin_policy import PINPolicy
-from signer.domain.account import Account, PINKind
+from signer.domain.account import Account, PINKind, SigningRestriction
 from signer.domain.activation import AttemptKind
 from signer.domain.errors import IncorrectPINError, PINPolicyError
 from signer.domain.values import ClientId, KeyAlgorithm, Secret
@@ -40,6 +44,11 @@ _DOCUMENT_EXPIRES: Final = "2034-12-31"
 _BIRTH: Final = "1985-05-17"
 _CSV_HEADER: Final = "document_type;document_country;document_number;role;valid_from;valid_until"
 Say = Callable[[str], None]
+_RESTRICTIONS: Final = {
+    "must-change-901": SigningRestriction.CHANGE_PINS,
+    "must-change-902": SigningRestriction.CHANGE_SIGNATURE_PIN,
+    "inactive-817": SigningRestriction.PAUSED,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +136,7 @@ class _Stage:
         self._register_clients()
         citizens = {one.key: self._enrol(one) for one in CITIZENS}
         self._facts["citizens"] = citizens
+        self._register_devices(citizens)
         self._host_bodies()
         for one in CITIZENS:
             self._bring_about(one, citizens[one.key])
@@ -155,8 +165,43 @@ class _Stage:
                 "client_id": str(client.id),
                 "client_secret": made.secret.reveal(),
             }
+        cipher = self._cipher_certificate()
+        for new in applications(self._services.stores.clock):
+            program = self._commands.register_application(new, actor="demo-setup")
+            registered[str(new.client.id)] = {
+                "application_id": program.application.application_id,
+                "username": program.username,
+                "password": program.password.reveal(),
+                "cipher_certificate": str(cipher),
+            }
         self._facts["clients"] = registered
         self._say(f"programs {', '.join(registered)}")
+
+    def _cipher_certificate(self) -> Path:
+        (current, *_) = self._services.device.sam.ciphers.certificates()
+        path = self._demo.description.parent / "cifra.cer"
+        certificate = x509.load_der_x509_certificate(current.der)
+        path.write_bytes(certificate.public_bytes(Encoding.PEM))
+        return path
+
+    def _register_devices(self, citizens: Mapping[str, Mapping[str, Any]]) -> None:  # any: JSON
+        """On the account page, as people do it."""
+        devices = DemoDevices(self._demo.description.parent / "devices")
+        for citizen in CITIZENS:
+            if citizen.key not in WITH_DEVICE:
+                continue
+            browser = person(self._demo, citizen.phone)
+            page = browser.open("/account/devices")
+            pin = citizens[citizen.key]["authentication_pin"]
+            page = browser.submit(page, "/account/devices", phone=citizen.phone, pin=pin)
+            browser.submit(
+                page,
+                "/account/devices/confirm",
+                code=browser.code(),
+                device="add",
+                name="Telemóvel",
+                public_key=devices.make(self._account(citizen).id),
+            )
 
     def _enrol(self, citizen: DemoCitizen) -> dict[str, Any]:  # any: a JSON document
         officer = self._facts["clients"]["officer"]
@@ -201,7 +246,7 @@ class _Stage:
             for one in self._services.stores.credentials.of(account.id)
         }
         self._say(
-            f"citizen {citizen.key:<9} {citizen.given_name} {citizen.surname}  {citizen.phone}"
+            f"citizen {citizen.key:<15} {citizen.given_name} {citizen.surname}  {citizen.phone}"
         )
         return {
             "name": f"{citizen.given_name} {citizen.surname}",
@@ -239,6 +284,12 @@ class _Stage:
             noted["signature_pin"] = _other_pin(noted["signature_pin"])
         elif citizen.key == "blocked":
             self._lock(account, _other_pin(noted["signature_pin"]))
+        elif citizen.key in _RESTRICTIONS:
+            self._services.accounts.change.restrict(
+                account.id, _RESTRICTIONS[citizen.key], actor="demo-setup"
+            )
+        elif citizen.key == "late-sms":
+            self._services.accounts.change.set_channels(account.id, ("sms",), actor="demo-setup")
         elif citizen.key == "timeout":
             made = self._services.sam.totp.enrol(account.id, label="demo")
             app = pyotp.parse_uri(made.uri.reveal())

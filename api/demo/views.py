@@ -4,12 +4,15 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import UUID
 
 from flask import Blueprint, Response, jsonify, redirect, request, send_file
 
 from api.web.kit import PageKit
 from signer.adapters.channels.demo_outbox import DemoOutbox
+from signer.domain.approval import Decision
 from signer.domain.errors import NotFoundError
+from signer.domain.values import TransactionId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +24,22 @@ class DemoDoor:
     description: Path
     """demo.json, where it exists."""
     normalise_phone: Callable[[str], str]
+    approve: Callable[[TransactionId, Decision], None]
+    """Answers with the citizen's demo device."""
+
+
+def approving(demo: DemoDoor) -> Blueprint:
+    """``POST /demo/approve/<public id>``: for scripts, so without a form's token."""
+    door = Blueprint("demo-approve", __name__)
+
+    @door.post("/demo/approve/<uuid:transaction>")
+    def approve(transaction: UUID) -> Response:
+        refuse = request.args.get("decision") == Decision.REFUSE.value
+        decision = Decision.REFUSE if refuse else Decision.APPROVE
+        demo.approve(TransactionId(str(transaction)), decision)
+        return jsonify({"id": str(transaction), "decision": decision.value})
+
+    return door
 
 
 def blueprint(demo: DemoDoor) -> Blueprint:

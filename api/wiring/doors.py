@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from api.cmd.certificate import CertificateDoor
+from api.demo.devices import DemoDevices
 from api.demo.views import DemoDoor
 from api.native.officers import OfficerServices
 from api.native.providers import ProviderServices
@@ -17,11 +18,12 @@ from api.wiring.services import Services
 from certs.setup import ISSUING, ROOT
 from signer.adapters.phones import masked
 from signer.domain.account import Account
+from signer.domain.approval import Decision
 from signer.domain.audit import AuditEvent, AuditRecord
-from signer.domain.errors import ConfigurationError
+from signer.domain.errors import ConfigurationError, NotFoundError
 from signer.domain.statistics import CountedEvent
 from signer.domain.transaction import Transaction
-from signer.domain.values import ClientId, Secret
+from signer.domain.values import ClientId, Secret, TransactionId
 from signer.operations.deliver import Deliver
 
 
@@ -192,7 +194,16 @@ def health_door(services: Services) -> Readiness:
 
 def demo_door(services: Services) -> DemoDoor:
     """The outbox and links of the demo."""
+    devices = DemoDevices(services.settings.var / "demo" / "devices")
+
+    def approve(transaction_id: TransactionId, decision: Decision) -> None:
+        transaction = services.stores.transactions.by_id(transaction_id)
+        if transaction is None:
+            raise NotFoundError
+        devices.answer(transaction, decision, services.signing.answer)
+
     return DemoDoor(
+        approve=approve,
         kit=services.kit,
         outbox=services.demo_outbox,
         description=services.settings.var / "demo" / "demo.json",
