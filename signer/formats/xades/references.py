@@ -102,12 +102,15 @@ def demand_digest(content: bytes, expected: Digest) -> None:
         raise InvalidRequestError("the digest is not that of the file", field="document")
 
 
-def demand_level(item: SigningItem) -> None:
-    """Raise InvalidRequestError for what a digest is not enough for.
+def demand_served(item: SigningItem) -> None:
+    """Raise InvalidRequestError for what cannot be made.
 
-    An archive time-stamp covers the data itself, a content time-stamp all of it together
-    (EN 319 132-1, 5.5.2.2 and 5.2.8.1).
+    A digest is not enough where data itself is covered: by an archive time-stamp, or by a content
+    time-stamp over several files together (EN 319 132-1, 5.5.2.2 and 5.2.8.1).
     """
+    if item.options.parallel:
+        msg = "XAdES has no further signature in the same file: sign detached or in a container"
+        raise InvalidRequestError(msg, field="parallel")
     if item.kind is not ItemKind.XADES_DIGEST:
         return
     if item.level is Level.B_LTA:

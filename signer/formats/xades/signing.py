@@ -28,7 +28,7 @@ from signer.formats.xades.levels import LevelRaising
 from signer.formats.xades.properties import signed_properties
 from signer.formats.xades.references import (
     DataReference,
-    demand_level,
+    demand_served,
     packaging_of,
     references_of,
 )
@@ -87,7 +87,7 @@ class XAdES:
         services: TrustServices,
     ) -> Prepared:
         """See :class:`~signer.formats.port.SignatureFormat`."""
-        demand_level(item)
+        demand_served(item)
         return prepare_xades(item, identity, signing_time, services, references_of)
 
     def complete(

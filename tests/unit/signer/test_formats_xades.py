@@ -197,6 +197,9 @@ def test_a_digest_alone_is_enough_up_to_b_lt(trust, sign_xml, verifier, packagin
             id="control character",
         ),
         pytest.param(xml_item(DOCUMENT, name=""), "name", id="no name"),
+        pytest.param(
+            xml_item(DOCUMENT, options=SignatureOptions(parallel=True)), "parallel", id="parallel"
+        ),
     ],
 )
 def test_what_cannot_be_made_is_refused_before_anything_is_signed(trust, sign_xml, item, field):

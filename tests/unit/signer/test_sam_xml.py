@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from signer.asic import Container, ContainerFile, ContainerKind
 from signer.domain import strict_xml
 from signer.domain.attribute import ClaimedAttribute
 from signer.domain.errors import IntegrityAlarmError
@@ -19,6 +20,7 @@ from signer.domain.signature_options import (
 )
 from signer.domain.transaction import ItemKind
 from signer.domain.values import Digest, DigestAlgorithm, KeyAlgorithm
+from signer.formats.asic.xades import ASiCWithXAdES
 from signer.formats.xades.references import enveloped_octets
 from signer.sam.documents import DocumentEvidence, Signatory, dtbsr_of
 from tests.fixtures.xades import DOCUMENT, signed_file, xml_item
@@ -290,6 +292,32 @@ def test_files_that_were_not_granted_are_refused(sign_xml, lawyer, change):
     case.item = xml_item(files=change(FILES), options=case.item.options)
     with pytest.raises(IntegrityAlarmError):
         case.check()
+
+
+def _container(*contents):
+    files = (ContainerFile(f"{n}.txt", content) for n, content in enumerate(contents))
+    return Container(ContainerKind.EXTENDED, tuple(files)).write()
+
+
+@pytest.mark.parametrize(
+    "granted",
+    [
+        pytest.param(_container(b"a", b"other"), id="a file altered"),
+        pytest.param(_container(b"b", b"a"), id="files exchanged"),
+        pytest.param(_container(b"a", b"b", b"c"), id="a file more"),
+        pytest.param(_container(b"a"), id="a file less"),
+        pytest.param(b"PK", id="no container"),
+    ],
+)
+def test_a_container_that_was_not_granted_is_refused(sign_xml, trust, granted):
+    sign = replace(sign_xml, format=ASiCWithXAdES())
+    options = SignatureOptions(parallel=True)
+    item = xml_item(_container(b"a", b"b"), kind=ItemKind.ASIC_E, options=options)
+    prepared = sign.prepare(trust.ec, item)
+    sign.dtbsr(trust.ec, item, prepared)
+    other = xml_item(granted, kind=ItemKind.ASIC_E, options=options)
+    with pytest.raises(IntegrityAlarmError):
+        sign.dtbsr(trust.ec, other, prepared)
 
 
 @pytest.mark.parametrize(
