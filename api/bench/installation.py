@@ -17,13 +17,14 @@ from pathlib import Path
 from typing import Final, Self
 
 import httpx2
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
-from api.client import NativeClient
+from api.bench.lean_client import LeanClient
 from api.installation import establish_certificates, make_softhsm_tokens, migrate
 from api.settings import Settings
 from api.settings.sources import PREFIX
 from api.wiring import Services, open_services
+from signer.adapters.store.prepared import Prepared
 from signer.adapters.store.tables.outbox import outbox
 from signer.domain.client import Client, ClientLimits, ClientPolicy, Role
 from signer.domain.errors import ConfigurationError, UnavailableError
@@ -33,6 +34,14 @@ from signer.operations.accounts import Registration
 from signer.operations.clients import RegisterClient
 from signer.operations.outgoing import PURPOSE
 
+_CODES = (
+    select(outbox)
+    .where(outbox.c.kind == MessageKind.CODE.value, outbox.c.body.is_not(None))
+    .order_by(outbox.c.created_at.desc())
+    .limit(1)
+)
+_NEWEST_CODE_TO: Final = Prepared(_CODES.where(outbox.c.subject == bindparam("subject")))
+_NEWEST_CODE_OF: Final = Prepared(_CODES.where(outbox.c.process == bindparam("process")))
 _START_SECONDS: Final = 60
 _MOST_REQUESTS: Final = 100_000
 CLIENT: Final = ClientId("bench")
@@ -114,9 +123,10 @@ class TemporaryInstallation:
             named["PKCS11_MODULE"] = settings.pkcs11_module
         return kept | {f"{PREFIX}{name}": str(value) for name, value in named.items()}
 
-    def client(self) -> NativeClient:
+    def lean_client(self) -> LeanClient:
         """A client that may carry PINs."""
-        return NativeClient(self.settings.base_url, CLIENT, self.client_secret)
+        host = self.settings.base_url.removeprefix("http://")
+        return LeanClient(host, CLIENT, self.client_secret)
 
     def enrol(
         self, *, algorithms: tuple[KeyAlgorithm, ...] = (KeyAlgorithm.RSA_3072, KeyAlgorithm.P_256)
@@ -152,19 +162,23 @@ class TemporaryInstallation:
         )
         return BenchCitizen(registered.account.id, registered.account.phone, pin)
 
-    def newest_code(self, *, subject: str = "", process: str = "") -> Secret:
-        """Open the newest code message in the outbox, as the worker would to send it.
+    def newest_code(self, *, subject: str) -> Secret:
+        """Open the newest code message to somebody, as the worker would to send it.
 
         Raises UnavailableError when there is none.
         """
-        query = select(outbox).where(
-            outbox.c.kind == MessageKind.CODE.value, outbox.c.body.is_not(None)
-        )
-        query = query.where(outbox.c.process == process if process else outbox.c.subject == subject)
-        with self.services.stores.database.read() as connection:
-            row = connection.execute(query.order_by(outbox.c.created_at.desc()).limit(1)).first()
-        if row is None:
+        return self._opened(_NEWEST_CODE_TO, subject=subject)
+
+    def code_of(self, process: str) -> Secret:
+        """Open the code message of a transaction; raises UnavailableError when there is none."""
+        return self._opened(_NEWEST_CODE_OF, process=process)
+
+    def _opened(self, query: Prepared, **values: str) -> Secret:
+        with self.services.stores.database.look() as connection:
+            found = query.all(connection, **values)
+        if not found:
             raise UnavailableError("no code was written to the outbox")
+        row = found[0]
         message = OutgoingMessage(
             id=row.id,
             kind=MessageKind(row.kind),

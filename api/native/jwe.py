@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from api.unambiguous_json import loads
 from signer.domain.errors import InvalidRequestError
-from signer.domain.values import Secret
+from signer.domain.values import Secret, length_prefixed
 from signer.ports import FieldDecryptor, KeyAgreement
 
 _CONTENT: Final = "A256GCM"
@@ -131,9 +131,7 @@ def _point(ephemeral: object) -> tuple[bytes, bytes]:
 def _other_info(header: Mapping[str, object]) -> bytes:
     """OtherInfo of the Concat KDF for direct key agreement (RFC 7518, 4.6.2)."""
     parties = (_decoded(_text(header.get(name, ""))) for name in ("apu", "apv"))
-    fields = (_CONTENT.encode(), *parties)
-    lengths_first = b"".join(len(one).to_bytes(4, "big") + one for one in fields)
-    return lengths_first + (8 * _CEK_BYTES).to_bytes(4, "big")
+    return length_prefixed(_CONTENT, *parties) + (8 * _CEK_BYTES).to_bytes(4, "big")
 
 
 def _text(value: object) -> str:
