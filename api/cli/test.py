@@ -15,9 +15,17 @@ from api.cli.output import Reporter, reporter
 from api.cli.tree import ROOT, require_checkout
 from signer.domain.errors import ConfigurationError
 
-PEERS: Final = ("chromium", "libnss3-tools", "openssl", "poppler-utils", "xmlsec1")
+PEERS: Final = (
+    "chromium",
+    "default-jdk-headless",
+    "libnss3-tools",
+    "maven",
+    "openssl",
+    "poppler-utils",
+    "xmlsec1",
+)
 """Debian packages whose programs check what we made."""
-PEER_PROGRAMS: Final = ("chromium", "certutil", "openssl", "pdfsig", "xmlsec1")
+PEER_PROGRAMS: Final = ("chromium", "javac", "certutil", "mvn", "openssl", "pdfsig", "xmlsec1")
 SOAK_REPORT: Final = ROOT / "docs" / "soak.md"
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from signer.domain.transaction import ItemKind, Level
+from signer.domain.values import KeyAlgorithm
 from signer.formats.asic.xades import ASiCWithXAdES
 from signer.formats.assembly import baseline_formats
 from signer.formats.xades.signing import XAdES
@@ -22,6 +23,7 @@ from tests.fixtures.dss_rows import (
     Variant,
     Workshop,
     combinations,
+    item_for,
 )
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(900)]
@@ -135,6 +137,48 @@ def test_shows_what_was_said_about_the_act(judged, one: Combination):
     assert (verdict.city, verdict.country) == expected_place
     assert verdict.claimed_roles == ("Representante legal",)
     assert verdict.timestamps[0] in {"CONTENT_TIMESTAMP", "ALL_DATA_OBJECTS_TIMESTAMP"}
+
+
+@pytest.fixture(scope="module")
+def qualified(dss, online_pki, workshop) -> Mapping[str, tuple[Verdict, ...]]:
+    """Signatures and seals with certificates that state what only a supervised service may."""
+    holders = {
+        "signature": online_pki.citizen(KeyAlgorithm.P_256, qualified=True),
+        "seal": online_pki.seal(KeyAlgorithm.RSA_3072, qualified=True),
+        "signature that states nothing": workshop.holders[KeyAlgorithm.P_256],
+    }
+    cases = []
+    for row in ROWS:
+        if row.name not in {"PAdES", "CAdES detached", "XAdES enveloped", "JAdES general detached"}:
+            continue
+        for what, holder in holders.items():
+            signed = workshop.sign(holder, item_for(row, Level.B_LT, row.options))
+            cases.append(
+                Case(
+                    name=f"{row.name}, {what}",
+                    content=signed,
+                    suffix=row.suffix,
+                    detached=row.beside(row.content),
+                    listed=True,
+                )
+            )
+    return dss(cases)
+
+
+@pytest.mark.parametrize(
+    ("what", "qualification"),
+    [
+        ("signature", "QESIG"),
+        ("seal", "QESEAL"),
+        ("signature that states nothing", "ADESIG"),
+    ],
+)
+def test_our_trusted_list_makes_what_certificates_state_qualified(qualified, what, qualification):
+    said = {name: one for name, one in qualified.items() if name.endswith(f", {what}")}
+    assert len(said) == 4
+    for name, (verdict,) in said.items():
+        assert verdict.has_passed, (name, verdict)
+        assert verdict.qualification == qualification, (name, verdict.qualification_messages)
 
 
 def test_every_row_is_in_the_matrix():
