@@ -3,24 +3,19 @@
 import asyncio
 import codecs
 import hashlib
-import io
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, final
 
-from pyhanko.pdf_utils.misc import PdfError
-from pyhanko.pdf_utils.reader import PdfFileReader
-from pyhanko.sign.diff_analysis import DiffResult, ModificationLevel
 from pyhanko.sign.validation.errors import SignatureValidationError
-from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
-from pyhanko.sign.validation.status import SignatureCoverageLevel
 
 from signer.asic import is_container
 from signer.ports import Clock
 from signer.validation.asic import ContainerVerifier
 from signer.validation.cms_judge import CMSJudge, no_content
 from signer.validation.cms_reading import UNREADABLE, content_hash, known, signed_data_of
+from signer.validation.pdf import PDFVerifier
 from signer.validation.report import (
     FileKind,
     Indication,
@@ -65,17 +60,8 @@ class Verifier:
         return CMSJudge(self.policy, self.clock)
 
     def verify_pdf(self, document: bytes) -> VerificationReport:
-        """Every signature of a PDF, first to last; document time-stamps only guard the end."""
-        try:
-            reader = PdfFileReader(io.BytesIO(document), strict=True)
-            embedded = reader.embedded_signatures
-            signatures = tuple(self._embedded(one) for one in reader.embedded_regular_signatures)
-            problems = _open_end(embedded)
-        except (PdfError, SignatureValidationError, RecursionError, *UNREADABLE) as error:
-            return _unreadable(FileKind.PDF, error)
-        if not signatures:
-            return VerificationReport(kind=FileKind.PDF, problems=("there is no signature",))
-        return VerificationReport(kind=FileKind.PDF, signatures=signatures, problems=problems)
+        """Every signature of a PDF, first to last, with its DSS and document time-stamps."""
+        return PDFVerifier(self.policy, self.clock).verify(document)
 
     def verify_cades(
         self,
@@ -155,22 +141,6 @@ class Verifier:
             self._judge.signature(_with_only(signed_data, signer_info), given, content_digest)
         )
 
-    def _embedded(self, embedded: EmbeddedPdfSignature) -> SignatureReport:
-        report = asyncio.run(self._judge.signature(embedded.signed_data, embedded.compute_digest()))
-        report = replace(
-            report,
-            field=embedded.field_name,
-            claimed_time=embedded.self_reported_timestamp or report.claimed_time,
-        )
-        coverage, changes_allowed, _ = _integrity(embedded)
-        if coverage is SignatureCoverageLevel.ENTIRE_FILE:
-            return report
-        if coverage is not SignatureCoverageLevel.ENTIRE_REVISION:
-            return _worse(report, "the signature does not cover its whole revision")
-        if not changes_allowed:
-            return _worse(report, "the document was changed after this signature")
-        return report
-
 
 def _with_only(signed_data: Any, signer_info: Any) -> Any:  # noqa: ANN401 - asn1crypto has no types
     """A copy with one signer, everything else the same."""
@@ -179,48 +149,6 @@ def _with_only(signed_data: Any, signer_info: Any) -> Any:  # noqa: ANN401 - asn
     copied = signed_data.copy()
     copied["signer_infos"] = [signer_info]
     return copied
-
-
-def _worse(report: SignatureReport, problem: str) -> SignatureReport:
-    """The same with a problem, and no longer passed."""
-    report = replace(report, problems=(*report.problems, problem))
-    if report.indication is not Indication.TOTAL_PASSED:
-        return report
-    return replace(
-        report,
-        indication=Indication.INDETERMINATE,
-        sub_indication="SIG_CONSTRAINTS_FAILURE",
-    )
-
-
-def _integrity(
-    embedded: EmbeddedPdfSignature,
-) -> tuple[SignatureCoverageLevel, bool, ModificationLevel]:
-    """What a signature covers, whether what followed is allowed, and what that was.
-
-    Source: ISO 32000-2, 12.8.2.
-    """
-    embedded.compute_integrity_info()  # type: ignore[no-untyped-call]  # pyHanko left it out
-    summary = embedded.summarise_integrity_info()
-    changes = summary["diff_result"]
-    level = changes.modification_level if isinstance(changes, DiffResult) else None
-    return (
-        summary["coverage"],
-        summary["docmdp_ok"] is True,
-        ModificationLevel.OTHER if level is None else level,
-    )
-
-
-def _open_end(embedded: list[EmbeddedPdfSignature]) -> tuple[str, ...]:
-    """A problem if something other than validation data follows the last signature."""
-    if not embedded:
-        return ()
-    coverage, _, changes = _integrity(embedded[-1])
-    if coverage is SignatureCoverageLevel.ENTIRE_FILE:
-        return ()
-    if changes in {ModificationLevel.NONE, ModificationLevel.LTA_UPDATES}:
-        return ()
-    return ("the document was changed after its last signature",)
 
 
 def _unreadable(kind: FileKind, error: Exception) -> VerificationReport:
