@@ -8,7 +8,12 @@ import pytest
 from sqlalchemy import update
 
 from signer.adapters.store.tables.activation import signing_transaction
-from signer.domain.errors import QSCDUnavailableError
+from signer.domain.errors import (
+    InvalidRequestError,
+    QSCDUnavailableError,
+    RevocationUnavailableError,
+)
+from signer.formats.cms_parts import SignedDataParts
 from signer.operations.signing.completion import STAMP_PATIENCE
 from tests.fixtures.service import a_pdf, hashed, raw, whole
 from tests.fixtures.verifying import (
@@ -39,14 +44,14 @@ def test_without_time_stamp_the_worker_completes_later_and_no_second_code_is_spe
     assert (answer.status_code, answer.get_json()["code"]) == (503, "timestamp.unavailable")
     assert int(answer.headers["Retry-After"]) >= 1
     look = api.look(started["id"])
-    assert look["state"] == "completing"
+    assert (look["state"], look["failure"]) == ("completing", "timestamp-unavailable")
     assert [item["result"] for item in look["items"]] == [None, None]
     assert without_tsa.services.signing.housekeeping.complete_waiting() == 0
     assert api.look(started["id"])["state"] == "completing"
 
     assert service.services.signing.housekeeping.complete_waiting() == 1
     signed = api.look(started["id"])
-    assert signed["state"] == "signed"
+    assert (signed["state"], signed["failure"]) == ("signed", None)
     assert TIME_STAMP_TOKEN in unsigned_attributes(result(signed, 0))
     anchor = service.root_pem(tmp_path)
     assert openssl_accepts(tmp_path, anchor, result(signed, 0), CONTENT)
@@ -70,6 +75,51 @@ def test_kept_signatures_do_not_wait_for_ever(service, without_tsa, newcomer):
     assert without_tsa.services.signing.housekeeping.complete_waiting() == 0
     look = api.look(started["id"])
     assert (look["state"], look["failure"]) == ("failed", "timestamp-unavailable")
+    assert look["items"][0]["result"] is None
+
+
+def without_revocation_data(service, error):
+    def collect(certificates, pool=()):
+        del certificates, pool
+        raise error
+
+    variant = service.variant()
+    variant.services.trust.validation_data.collect = collect
+    return variant
+
+
+def test_without_revocation_data_the_worker_completes_later_and_no_second_code_is_spent(
+    service, newcomer, tmp_path
+):
+    broken = without_revocation_data(service, RevocationUnavailableError())
+    api = broken.api("native")
+    started, handle, code = api.asked(newcomer, hashed("cades-digest", CONTENT, "B-LT"))
+    answer = api.code(started["id"], handle, code)
+    assert (answer.status_code, answer.get_json()["code"]) == (503, "revocation.unavailable")
+    look = api.look(started["id"])
+    assert (look["state"], look["failure"]) == ("completing", "revocation-unavailable")
+    assert broken.services.signing.housekeeping.complete_waiting() == 0
+
+    assert service.services.signing.housekeeping.complete_waiting() == 1
+    signed = api.look(started["id"])
+    assert (signed["state"], signed["failure"]) == ("signed", None)
+    assert SignedDataParts.parse(result(signed, 0)).revocation
+    assert openssl_accepts(tmp_path, service.root_pem(tmp_path), result(signed, 0), CONTENT)
+    assert len(service.sms.codes(newcomer.phone)) == 2, "one to enrol, one to sign"
+
+
+@pytest.mark.parametrize("while_waiting", [False, True])
+def test_a_revoked_certificate_fails_the_signature_at_once(service, newcomer, while_waiting):
+    refusal = InvalidRequestError("a certificate of the signature is revoked", field="document")
+    first = RevocationUnavailableError() if while_waiting else refusal
+    api = without_revocation_data(service, first).api("native")
+    started, handle, code = api.asked(newcomer, hashed("cades-digest", CONTENT, "B-LT"))
+    answer = api.code(started["id"], handle, code)
+    assert answer.status_code == (503 if while_waiting else 400)
+    worker = without_revocation_data(service, refusal).services.signing.housekeeping
+    assert worker.complete_waiting() == 0
+    look = api.look(started["id"])
+    assert (look["state"], look["failure"]) == ("failed", "request.invalid")
     assert look["items"][0]["result"] is None
 
 

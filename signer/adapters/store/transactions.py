@@ -71,7 +71,7 @@ _CREATE_ITEMS = PreparedInsert(items)
 _RELEASE = Prepared(
     update(transactions)
     .where(transactions.c.id == bindparam("of"), transactions.c.state == bindparam("expected"))
-    .values(state=TransactionState.SIGNED.value, ended_at=bindparam("now"))
+    .values(state=TransactionState.SIGNED.value, ended_at=bindparam("now"), failure=None)
     .returning(transactions.c.id)
 )
 _RELEASE_ITEM = Prepared(
@@ -187,15 +187,16 @@ class SQLTransactionStore:
         transaction_id: TransactionId,
         signed: Sequence[Signed],
         *,
+        waiting_for: str,
         audit: Sequence[AuditRecord],
     ) -> bool:
-        """CLAIMED to COMPLETING: values are made and kept, a time-stamp is awaited."""
+        """CLAIMED to COMPLETING: values are made and kept; ``waiting_for`` shows as failure."""
         with self._database.begin() as connection:
             if not _move(
                 connection,
                 transaction_id,
                 TransactionState.CLAIMED,
-                {"state": TransactionState.COMPLETING.value},
+                {"state": TransactionState.COMPLETING.value, "failure": waiting_for},
             ):
                 return False
             for one in signed:

@@ -17,6 +17,7 @@ from signer.domain.errors import (
     BusyError,
     IncorrectCodeError,
     IntegrityAlarmError,
+    InvalidRequestError,
     SigningServiceError,
     TransactionEndedError,
     UnavailableError,
@@ -214,7 +215,7 @@ class EnterCode:
     ) -> Outcome:
         try:
             return self.complete(transaction, credential, asserted, prepared, values)
-        except IntegrityAlarmError as error:
+        except (IntegrityAlarmError, InvalidRequestError) as error:
             self._fail(transaction, error)
             raise
 

@@ -14,6 +14,7 @@ from signer.domain.errors import (
     RevocationUnavailableError,
     TimestampUnavailableError,
     TransactionEndedError,
+    UnavailableError,
 )
 from signer.domain.transaction import Signed, Transaction, TransactionState
 from signer.domain.values import SignatureValue
@@ -80,6 +81,13 @@ def evidence_of(prepared: Prepared) -> DocumentEvidence:
     )
 
 
+def missing(error: UnavailableError) -> str:
+    """What a kept signature waits for, as shown beside its state."""
+    if isinstance(error, RevocationUnavailableError):
+        return "revocation-unavailable"
+    return "timestamp-unavailable"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Complete:
     """Time-stamps, formats, stores and announces."""
@@ -108,8 +116,8 @@ class Complete:
         made = (_made(transaction, credential, asserted, values), *_asserted(transaction, asserted))
         try:
             results = self._finish(transaction, prepared, values)
-        except (TimestampUnavailableError, RevocationUnavailableError):
-            self._keep(transaction, prepared, values, made)
+        except (TimestampUnavailableError, RevocationUnavailableError) as error:
+            self._keep(transaction, prepared, values, missing(error), made)
             raise
         return self._release(transaction, results, TransactionState.CLAIMED, made)
 
@@ -143,13 +151,16 @@ class Complete:
         transaction: Transaction,
         prepared: Sequence[Prepared],
         values: Sequence[SignatureValue],
+        waiting_for: str,
         made: tuple[AuditRecord, ...],
     ) -> None:
         kept = [
             Signed(ordinal, value, one.to_bytes())
             for ordinal, (one, value) in enumerate(zip(prepared, values, strict=True))
         ]
-        if not self.transactions.keep_signatures(transaction.id, kept, audit=made):
+        if not self.transactions.keep_signatures(
+            transaction.id, kept, waiting_for=waiting_for, audit=made
+        ):
             raise TransactionEndedError
 
     def _release(

@@ -5,14 +5,17 @@ from datetime import timedelta
 
 from signer.domain.audit import AuditEvent, AuditRecord
 from signer.domain.errors import (
+    IntegrityAlarmError,
+    InvalidRequestError,
     NotFoundError,
     SigningServiceError,
     TransactionEndedError,
+    UnavailableError,
 )
 from signer.domain.statistics import CountedEvent
 from signer.domain.transaction import Transaction, TransactionState
 from signer.domain.values import ClientId, TransactionId
-from signer.operations.signing.completion import STAMP_PATIENCE, Complete
+from signer.operations.signing.completion import STAMP_PATIENCE, Complete, missing
 from signer.operations.signing.needs import Messages, Statistics, Transactions
 from signer.ports import Clock
 
@@ -106,15 +109,23 @@ class SigningHousekeeping:
         return sum(self._fail(transaction, "interrupted") for transaction in stuck)
 
     def complete_waiting(self) -> int:
-        """Time-stamp kept signatures; gives how many were released."""
+        """Complete kept signatures; gives how many were released.
+
+        What cannot be had now is asked for again, up to STAMP_PATIENCE; what never can be (a
+        revoked certificate, a broken file) fails at once.
+        """
         released = 0
         for transaction in self.transactions.completing():
             try:
                 self.complete.resume(transaction)
                 released += 1
-            except SigningServiceError:
+            except UnavailableError as error:
                 if self.clock.now() - transaction.created_at > STAMP_PATIENCE:
-                    self._fail(transaction, "timestamp-unavailable", TransactionState.COMPLETING)
+                    self._fail(transaction, missing(error), TransactionState.COMPLETING)
+            except (InvalidRequestError, IntegrityAlarmError) as error:
+                self._fail(transaction, error.code, TransactionState.COMPLETING)
+            except SigningServiceError:
+                continue
         return released
 
     def _fail(

@@ -136,6 +136,7 @@ class Transactions(Protocol):
         transaction_id: TransactionId,
         signed: Sequence[Signed],
         *,
+        waiting_for: str,
         audit: Sequence[AuditRecord],
     ) -> bool: ...
     def kept_signatures(self, transaction_id: TransactionId) -> tuple[Signed, ...]: ...
