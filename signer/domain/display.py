@@ -19,6 +19,8 @@ _FILE_SUFFIXES: Final = frozenset(
 )
 """No suffix here is a top-level domain."""
 _DOT_BEFORE_LETTERS: Final = re.compile(r"\.(?=[^\W\d_]{2})")
+_ORDINALS: Final = re.compile("([\u00ba\u00aa])")
+"""As in "n.\u00ba 3": programs show them so, and people compare."""
 _LINK_MARKS: Final = re.compile(r"://|//|\bwww\.", re.IGNORECASE)
 
 
@@ -29,7 +31,11 @@ def shown(name: str, limit: int = NAME_LENGTH) -> str:
     vanish, quotation marks become apostrophes, and what phones turn into links is broken up:
     a dot before letters stays only in a file's suffix.  Longer text is cut and ends in ``...``.
     """
-    flat = "".join(_visible(character) for character in unicodedata.normalize("NFKC", name))
+    parts = _ORDINALS.split(name)
+    plain = "".join(
+        part if _ORDINALS.fullmatch(part) else unicodedata.normalize("NFKC", part) for part in parts
+    )
+    flat = "".join(_visible(character) for character in plain)
     flat = _LINK_MARKS.sub(" ", flat)
     flat = _DOT_BEFORE_LETTERS.sub(lambda dot: _dot(flat, dot.end()), flat)
     flat = " ".join(flat.split())

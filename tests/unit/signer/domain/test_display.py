@@ -57,3 +57,8 @@ def test_several_names_are_joined_and_cut_as_clients_do(names, line):
 
 def test_an_address_is_recognisable_only_by_its_owner():
     assert masked_email("ana.silva@example.pt") == "a•••@example.pt"
+
+
+def test_ordinals_stay_as_programs_show_them():
+    assert shown("Ata n\u00ba 3, 2\u00aa via.pdf") == "Ata n\u00ba 3, 2\u00aa via.pdf"
+    assert shown("\uff21\u00ba") == "A\u00ba"
