@@ -92,7 +92,6 @@ class BeginProcess:
         except SigningServiceError as error:
             refusal = _refused(self, error)
             self._end(transaction, refusal)
-        now = self.clock.now()
         process = CMDProcess(
             handle_sha256=handle.sha256(),
             client=application.client.id,
@@ -103,8 +102,8 @@ class BeginProcess:
             refusal=refusal,
             labels=asked.labels,
             approvable=asked.approvable and refusal is None,
-            created_at=now,
-            expires_at=now + self.lifetime,
+            created_at=transaction.created_at,
+            expires_at=transaction.expires_at,
         )
         self.processes.add(process)
         return Begun(handle, refusal)
