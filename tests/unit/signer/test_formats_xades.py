@@ -1,9 +1,11 @@
 """XAdES of every packaging and level: what is made, and that others accept it."""
 
 import base64
+import copy
 from dataclasses import replace
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import padding, utils
 from lxml import etree
 
 from signer.domain.attribute import ClaimedAttribute
@@ -22,11 +24,14 @@ from signer.domain.signature_options import (
     SignedProperties,
 )
 from signer.domain.transaction import ItemKind, Level
-from signer.domain.values import DTBSR, Digest, DigestAlgorithm
+from signer.domain.values import DTBSR, Digest, DigestAlgorithm, SignatureValue
+from signer.formats.port import TrustServices
+from signer.formats.xades import XAdESExtender
 from signer.formats.xades.references import enveloped_octets
 from signer.validation import Indication, RevocationData, TrustPolicy
 from signer.validation.xades import XAdESVerifier
 from signer.xmldsig.names import NAMESPACES
+from tests.fixtures.signers import HASHES, FakeTimestampAuthority, TrustService
 from tests.fixtures.xades import DOCUMENT, ThrowAwayValidationData, signed_file, xml_item
 
 PACKAGINGS = pytest.mark.parametrize("packaging", list(Packaging))
@@ -92,6 +97,24 @@ def test_every_digest_signs(trust, sign_xml, verifier, kind, algorithm):
     assert verifier.verify(made, {"": DOCUMENT}).has_passed
     (method,) = _find(made, "//ds:SignatureMethod/@Algorithm")
     assert method.endswith(f"{'rsa' if kind == 'rsa' else 'ecdsa'}-{algorithm.hash_name}")
+
+
+@pytest.mark.parametrize("algorithm", list(DigestAlgorithm))
+def test_probabilistic_signatures_are_made_where_asked(trust, sign_xml, verifier, algorithm):
+    item = xml_item(
+        DOCUMENT, algorithm=algorithm, level=Level.B_T, options=SignatureOptions(pss=True)
+    )
+    prepared = sign_xml.prepare(trust.rsa, item)
+    dtbsr = sign_xml.dtbsr(trust.rsa, item, prepared)
+    chosen = HASHES[algorithm.name]()
+    pss = padding.PSS(padding.MGF1(chosen), salt_length=chosen.digest_size)
+    value = trust.rsa.key.sign(dtbsr.value, pss, utils.Prehashed(chosen))
+    made = sign_xml.format.complete(prepared, SignatureValue(value), item, sign_xml.services)
+    assert verifier.verify(made, {"": DOCUMENT}).has_passed
+    (method,) = _find(made, "//ds:SignatureMethod/@Algorithm")
+    assert method == f"http://www.w3.org/2007/05/xmldsig-more#{algorithm.hash_name}-rsa-MGF1"
+    wrong = sign_xml.format.complete(prepared, trust.rsa.sign(dtbsr), item, sign_xml.services)
+    assert not verifier.verify(wrong, {"": DOCUMENT}).has_passed
 
 
 @pytest.mark.parametrize("level", list(Level))
@@ -270,9 +293,7 @@ def test_nothing_comes_out_below_the_level_asked(trust, sign_xml):
     sign_xml.format.complete(prepared, value, item, sign_xml.services)
 
 
-def test_the_signer_of_an_archive_is_verified_offline_after_everything_expired(
-    trust, sign_xml, clock
-):
+def test_what_a_signature_carries_is_enough_without_anybody_to_ask(trust, sign_xml, clock):
     made = sign_xml(trust.ec, xml_item(DOCUMENT, level=Level.B_LTA))
     policy = TrustPolicy(anchors=trust.anchors)
     report = XAdESVerifier(policy, clock).verify(made, {"": DOCUMENT})
@@ -281,6 +302,37 @@ def test_the_signer_of_an_archive_is_verified_offline_after_everything_expired(
     b_b = sign_xml(trust.ec, xml_item(DOCUMENT))
     (one,) = XAdESVerifier(policy, clock).verify(b_b, {"": DOCUMENT}).signatures
     assert (one.indication, one.sub_indication) == (Indication.INDETERMINATE, "TRY_LATER")
+
+
+def _aged(trust, moment):
+    """The same keys and certificates; revocation lists of another day."""
+    aged = copy.copy(trust)
+    aged.moment = moment
+    return aged
+
+
+def test_a_renewed_archive_outlives_every_certificate_it_began_with(trust, sign_xml, clock):
+    """A year later signer and first authority have expired; the second authority has not."""
+    signed = sign_xml(trust.ec, xml_item(DOCUMENT, level=Level.B_LTA))
+    clock.advance(days=360)
+    later = TrustService(clock.now())
+    services = TrustServices(
+        timestamps=FakeTimestampAuthority(later.tsa, clock),
+        validation_data=ThrowAwayValidationData(_aged(trust, clock.now())),
+    )
+    detached = (signed_file("contrato.xml", DOCUMENT),)
+    renewed = XAdESExtender().extend(signed, Level.B_LTA, services, detached)
+    clock.advance(days=6)
+    policy = TrustPolicy(
+        anchors=(*trust.anchors, *later.anchors), data=RevocationData(crls=later.crls())
+    )
+    verifier = XAdESVerifier(policy, clock)
+    report = verifier.verify(renewed, {"": DOCUMENT})
+    assert report.has_passed, report
+    assert report.signatures[0].level is Level.B_LTA
+    report = verifier.verify(signed, {"": DOCUMENT})
+    assert not report.has_passed
+    assert report.signatures[0].level is not Level.B_LTA
 
 
 def test_a_revocation_after_the_timestamp_leaves_the_signature_valid(trust, sign_xml, clock):

@@ -231,6 +231,25 @@ def test_another_credential_is_refused(case, trust):
         case.check()
 
 
+@pytest.mark.parametrize("named", [True, False])
+def test_only_the_credentials_own_certificate_may_be_named(sign_xml, trust, named):
+    item = ITEMS["plain"]
+    prepared = sign_xml.prepare(trust.ec, item)
+    holder = trust.ec if named else replace(trust.authority, key=trust.ec.key)
+    if named:
+        sign_xml.dtbsr(holder, item, prepared)
+        return
+    with pytest.raises(IntegrityAlarmError, match="digest in the properties"):
+        sign_xml.dtbsr(holder, item, prepared)
+
+
+def test_files_that_are_not_those_of_the_granted_digest_are_refused(sign_xml, lawyer):
+    case = Case(sign_xml, lawyer, ITEMS["files"])
+    case.item = replace(case.item, digest=Digest.of(DigestAlgorithm.SHA256, b"other"))
+    with pytest.raises(IntegrityAlarmError, match="not those that were granted"):
+        case.check()
+
+
 def test_attributes_that_were_not_granted_are_refused(case, trust, lawyer):
     right = case.signatory
     other = replace(lawyer, label="Notária")

@@ -9,6 +9,7 @@ from lxml import etree
 from signer.domain.signature_options import Packaging, SignatureOptions
 from signer.domain.transaction import Level
 from signer.domain.values import DTBSR, Digest, DigestAlgorithm
+from signer.formats.xades import XAdESExtender
 from signer.formats.xades.documents import with_last_child
 from signer.formats.xades.references import DataReference
 from signer.formats.xades.signing import prepare_xades, written_signature
@@ -18,7 +19,7 @@ from signer.xmldsig import names
 from signer.xmldsig.canonical import canonical
 from signer.xmldsig.names import NAMESPACES
 from signer.xmldsig.parsing import parse
-from tests.fixtures.xades import xml_item
+from tests.fixtures.xades import signed_file, xml_item
 
 PLAIN = (
     b'<c:contrato xmlns:c="urn:exemplo"><c:valor>100</c:valor>'
@@ -184,6 +185,19 @@ def test_properties_of_another_signature_are_not_taken(sign_xml, verifier, trust
     assert not verifier.verify(etree.tostring(one), {"": b"x"}).has_passed
 
 
+def test_properties_that_nothing_signed_refers_to_are_not_believed(sign_xml, verifier, trust):
+    """A plain XML signature to which somebody adds properties that it never signed."""
+    item = xml_item(b"x")
+    prepared = sign_xml.prepare(trust.ec, item)
+    info = prepared.to_be_signed
+    last = info.rindex(b"<ds:Reference ")
+    plain = replace(prepared, to_be_signed=info[:last] + b"</ds:SignedInfo>")
+    for one, passes in ((prepared, True), (plain, False)):
+        value = trust.ec.sign(DTBSR.of(DigestAlgorithm.SHA256, one.to_be_signed))
+        made = written_signature(one, value).encode()
+        assert verifier.verify(made, {"": b"x"}).has_passed is passes
+
+
 def test_a_second_set_of_qualifying_properties_is_refused(sign_xml, verifier, trust):
     root = etree.fromstring(sign_xml(trust.ec, xml_item(b"x")))
     again = copy.deepcopy(root[-1])
@@ -285,6 +299,16 @@ def test_an_archive_time_stamp_notices_what_was_changed_before_it(
     assert report.has_passed is untouched
     if not untouched and report.signatures:
         assert report.signatures[0].level is not Level.B_LTA
+
+
+def test_a_renewal_does_not_heal_a_broken_archive(sign_xml, verifier, trust):
+    tree = etree.fromstring(sign_xml(trust.ec, xml_item(PLAIN, level=Level.B_LTA)))
+    _copy_stamp(tree)
+    detached = (signed_file("contrato.xml", PLAIN),)
+    renewed = XAdESExtender().extend(etree.tostring(tree), Level.B_LTA, sign_xml.services, detached)
+    report = verifier.verify(renewed, {"": PLAIN})
+    assert not report.has_passed
+    assert report.signatures[0].level is Level.B_LT
 
 
 def test_a_timestamp_over_something_else_gives_no_level_t(sign_xml, verifier, trust):
