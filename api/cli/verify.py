@@ -1,6 +1,7 @@
 """``chancela verify``: judges signed files by EN 319 102-1 against the anchors given."""
 
 import json
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
@@ -33,7 +34,13 @@ Report = VerificationReport | TimestampReport
 
 @click.command("verify")
 @click.argument("files", metavar="FILE…", nargs=-1, required=True, type=_FILE)
-@click.option("--content", type=_FILE, help="What detached signatures and time-stamps are over.")
+@click.option(
+    "--content",
+    "contents",
+    multiple=True,
+    type=_FILE,
+    help="What detached signatures and time-stamps are over; repeatable, found by file name.",
+)
 @click.option(
     "--anchor",
     "anchors",
@@ -57,13 +64,15 @@ def command(
     report: Reporter,
     *,
     files: tuple[Path, ...],
-    content: Path | None,
+    contents: tuple[Path, ...],
     anchors: tuple[Path, ...],
     revocation: tuple[Path, ...],
     offline: bool,
     report_file: Path | None,
 ) -> None:
-    """Verify PDFs, CMS signatures and time-stamps; exit code 0 only when all are VALID.
+    """Verify PDF, CMS, XML, JSON and ASiC signatures and time-stamps.
+
+    Exit code 0 only when all are VALID.
 
     Revocation status comes from the files given and, unless --offline, from the OCSP and CRL
     addresses that the certificates name.
@@ -76,7 +85,7 @@ def command(
     else:
         policy = TrustPolicy(anchors=tuple(trusted), data=data, source=asked)
     verifier = Verifier(policy, SystemClock())
-    over = content.read_bytes() if content else None
+    over = {file.name: file.read_bytes() for file in contents}
     found = []
     for file in files:
         judged = judge(verifier, file.read_bytes(), over)
@@ -98,18 +107,23 @@ def command(
         report_file.write_text(text + "\n")
 
 
-def judge(verifier: Verifier, signed: bytes, over: bytes | None) -> Report:
+def judge(verifier: Verifier, signed: bytes, over: Mapping[str, bytes]) -> Report:
     """By what the file is, never by its name."""
     kind = kind_of(signed)
-    if kind is FileKind.PDF:
-        return verifier.verify_pdf(signed)
-    if kind is FileKind.CMS:
-        return verifier.verify_cades(signed, content=over)
+    (only,) = over.values() if len(over) == 1 else (None,)
     if kind is FileKind.TIMESTAMP:
-        if over is None:
-            raise InvalidRequestError("a time-stamp needs --content", field="content")
-        return verifier.verify_timestamp(signed, over)
-    return VerificationReport(kind=kind, problems=("neither PDF nor CMS",))
+        if only is None:
+            raise InvalidRequestError("a time-stamp needs one --content", field="content")
+        return verifier.verify_timestamp(signed, only)
+    judges: dict[FileKind, Callable[[], VerificationReport]] = {
+        FileKind.PDF: lambda: verifier.verify_pdf(signed),
+        FileKind.CMS: lambda: verifier.verify_cades(signed, content=only),
+        FileKind.XML: lambda: verifier.verify_xades(signed, over),
+        FileKind.CONTAINER: lambda: verifier.verify_container(signed),
+    }
+    if kind not in judges:
+        return VerificationReport(kind=kind, problems=("no kind of signature known here",))
+    return judges[kind]()
 
 
 def has_passed(judged: Report) -> bool:
