@@ -69,6 +69,16 @@ def test_an_account_is_found_suspended_resumed_and_closed(run, account_world):
     assert account_world.accounts.by_id(account.id).state is AccountState.CLOSED
 
 
+def test_signing_is_restricted_and_allowed_again(run, account_world):
+    account = account_world.citizen()
+    for restriction in ("change-pins", "change-signature-pin", "paused"):
+        shown = run("restrict", account.phone, restriction)["user"]
+        assert (shown["signing_restriction"], shown["state"]) == (restriction, "active")
+    assert run("restrict", account.phone, "none")["user"]["signing_restriction"] is None
+    run("restrict", account.phone, "for-ever", code=2, as_json=False)
+    assert account_world.events(actor="operator").count("account.changed") == 4
+
+
 def test_closing_wants_to_be_sure(run, account_world):
     account = account_world.citizen()
     run("close", account.id, code=2, as_json=False)

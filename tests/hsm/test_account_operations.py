@@ -12,7 +12,7 @@ from signer.adapters.store.tables.accounts import account as account_table
 from signer.adapters.store.tables.accounts import credential as credential_table
 from signer.adapters.store.tables.activation import slot as slot_table
 from signer.authentication.pin import PINTarget
-from signer.domain.account import AccountState
+from signer.domain.account import AccountState, SigningRestriction
 from signer.domain.activation import AttemptKind
 from signer.domain.errors import (
     AccountStateError,
@@ -655,6 +655,41 @@ def test_a_forgotten_pin_is_replaced_after_the_wait_by_a_new_key(world):
     assert world.authority.statuses == [(old.certificate_der, "revoked", "superseded")]
     assert world.admission("suspend")  # the authentication PIN stayed
     assert world.forgotten.ready_at(renewed) is None
+
+
+@pytest.mark.parametrize("restriction", list(SigningRestriction))
+def test_a_new_signature_pin_lifts_what_demands_one_and_no_pause(world, restriction):
+    account = world.citizen()
+    restricted = world.change.restrict(account.id, restriction, actor="officer-1")
+    assert restricted.signing_restriction is restriction
+    assert restricted.epoch == account.epoch + 1
+    assert "limitadas" in world.texts_sent(MessageKind.NOTICE)[-1]
+    admission = world.admission("pin")
+    world.change_pin.signature(admission, world.code(), Secret(CANARY_SIGNATURE_PIN), NEW_PIN)
+    left = world.accounts.by_id(account.id).signing_restriction
+    assert left is (None if restriction.ends_with_new_pin else restriction)
+
+
+@pytest.mark.parametrize("restriction", list(SigningRestriction))
+def test_recovery_lifts_a_demand_and_no_pause(world, restriction):
+    account = world.citizen()
+    world.change.restrict(account.id, restriction, actor="officer-1")
+    world.forgotten.request(world.admission("recover"), world.code())
+    world.clock.advance(hours=24)
+    world.forgotten.complete(world.admission("recover"), world.code(), NEW_PIN)
+    left = world.accounts.by_id(account.id).signing_restriction
+    assert left is (None if restriction.ends_with_new_pin else restriction)
+
+
+def test_a_restriction_is_lifted_by_an_officer_and_only_active_accounts_have_one(world):
+    account = world.citizen()
+    world.change.restrict(account.id, SigningRestriction.PAUSED, actor="officer-1")
+    lifted = world.change.restrict(account.id, None, actor="officer-1")
+    assert lifted.signing_restriction is None
+    assert world.texts_sent(MessageKind.NOTICE)[-1].startswith("Chancela")
+    world.change.suspend(account.id, actor="officer-1")
+    with pytest.raises(AccountStateError):
+        world.change.restrict(account.id, SigningRestriction.PAUSED, actor="officer-1")
 
 
 def test_recovery_unlocks_the_signature_pin(world):
