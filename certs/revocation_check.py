@@ -35,6 +35,12 @@ class RevocationRefusedError(ValueError):
 class RevokedError(Exception):
     """An answer proves that the certificate is revoked or on hold; never leaves this package."""
 
+    def __init__(self, *, ocsp_response: bytes = b"", crl: bytes = b"") -> None:
+        """The answer or list that says so, DER."""
+        super().__init__("the certificate is revoked")
+        self.ocsp_response = ocsp_response
+        self.crl = crl
+
 
 @dataclass(frozen=True, slots=True)
 class OCSPAnswer:
@@ -80,7 +86,7 @@ def check_ocsp(
     if single.this_update_utc > now + _SKEW or good_until < now:
         raise RevocationRefusedError("the OCSP answer is not for now")
     if single.certificate_status is ocsp.OCSPCertStatus.REVOKED:
-        raise RevokedError("the certificate is revoked")
+        raise RevokedError(ocsp_response=der)
     if single.certificate_status is not ocsp.OCSPCertStatus.GOOD:
         raise RevocationRefusedError("the responder does not know the certificate")
     return OCSPAnswer(der, None if responder == issuer else responder, good_until)
@@ -181,7 +187,7 @@ def check_crl(
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise RevocationRefusedError(f"the list is refused: {error}") from error
     if entry is not None:
-        raise RevokedError("the certificate is revoked")
+        raise RevokedError(crl=der)
     return CRLAnswer(der, good_until)
 
 

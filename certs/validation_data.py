@@ -13,7 +13,13 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID
 
 from certs.fetching import CRL_LIMIT, OCSP_LIMIT, Fetch, FetchError, host_of
-from certs.path_building import Path, PathBuilder, access_addresses, is_web_address
+from certs.path_building import (
+    Path,
+    PathBuilder,
+    access_addresses,
+    has_issued,
+    is_web_address,
+)
 from certs.revocation_check import (
     CRLAnswer,
     OCSPAnswer,
@@ -121,6 +127,24 @@ class OnlineValidationData:
             collection.cover(builder.path(certificate))
         return collection.material(self._anchors)
 
+    def status(self, certificate: bytes, issuer: bytes) -> ValidationMaterial:
+        """What is said about one certificate (DER), also that it is revoked; verified.
+
+        Nothing when nothing can be had: for verification, which judges that itself.
+        """
+        try:
+            subject = x509.load_der_x509_certificate(certificate)
+            issuing = x509.load_der_x509_certificate(issuer)
+        except ValueError:
+            return ValidationMaterial()
+        if not has_issued(issuing, subject):
+            return ValidationMaterial()
+        now = self._clock.now()
+        fetch = _Bounded(self._fetch, self._monotonic() + self._budget, self._monotonic)
+        builder = PathBuilder(self._anchors, (), fetch, now)
+        collection = _Collection(self._memory, fetch, builder, now, frozenset((subject,)))
+        return collection.status(subject, issuing)
+
 
 @dataclass(frozen=True, slots=True)
 class _Bounded:
@@ -157,6 +181,21 @@ class _Collection:
         """Answers for every certificate of the path below its anchor."""
         for certificate, issuer in pairwise(path):
             self._cover_one(certificate, issuer)
+
+    def status(self, certificate: x509.Certificate, issuer: x509.Certificate) -> ValidationMaterial:
+        """The answer or list about one certificate, whatever it says; empty without one."""
+        try:
+            answer = self._answer(certificate, issuer)
+        except RevocationUnavailableError:
+            return ValidationMaterial()
+        except RevokedError as revoked:
+            return ValidationMaterial(
+                ocsp_responses=(revoked.ocsp_response,) if revoked.ocsp_response else (),
+                crls=(revoked.crl,) if revoked.crl else (),
+            )
+        if isinstance(answer, CRLAnswer):
+            return ValidationMaterial(crls=(answer.der,))
+        return ValidationMaterial(ocsp_responses=(answer.der,))
 
     def material(self, anchors: Iterable[x509.Certificate]) -> ValidationMaterial:
         """What was collected."""

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from api.settings import Settings
 from api.wiring.device import Device
+from api.wiring.extension import extension
 from api.wiring.messages import SigningMessages
 from api.wiring.people import People
 from api.wiring.stores import Stores
@@ -22,6 +23,7 @@ from signer.formats.assembly import DocumentSigner, baseline_formats
 from signer.formats.pades import PAdES
 from signer.formats.pdf_process import PdfProcesses
 from signer.formats.port import TrustServices
+from signer.operations.extension import ExtendSignature
 from signer.operations.outgoing import Composer
 from signer.operations.signing.approval import AnswerApproval, ApprovedSigning
 from signer.operations.signing.certificates import FindCertificates
@@ -130,6 +132,7 @@ class Signing:
     find: FindTransaction
     certificates: FindCertificates
     housekeeping: SigningHousekeeping
+    extend: ExtendSignature
     pades: PAdES
 
 
@@ -250,5 +253,6 @@ def signing(
         housekeeping=SigningHousekeeping(
             transactions=transactions, end=end, complete=complete, messages=messages, clock=clock
         ),
+        extend=extension(pades, trust.anchors, trust.validation_data, services, clock),
         pades=pades,
     )

@@ -29,9 +29,10 @@ from certs.trusted_list import (
 from certs.tsa import LocalTimestampAuthority, TimeStampingUnit
 from certs.tsa_client import HTTPTimestampAuthority, TimestampSource
 from certs.tsa_fallback import OrderedTimestampAuthorities
+from certs.validation_data import OnlineValidationData
 from hsm.service_keys import ServiceKey
 from signer.country import CountryProfile
-from signer.ports import TimestampAuthority, ValidationDataSource
+from signer.ports import TimestampAuthority
 
 
 class Trust:
@@ -154,7 +155,17 @@ class Trust:
         )
 
     @cached_property
-    def validation_data(self) -> ValidationDataSource:
+    def anchors(self) -> tuple[bytes, ...]:
+        """Our root (DER), then those put into ``tsa-anchors`` and ``trust-anchors``."""
+        var = self._settings.var
+        return (
+            self.hierarchy.der(Role.ROOT_CA),
+            *anchors_in(var / "tsa-anchors"),
+            *anchors_in(var / "trust-anchors"),
+        )
+
+    @cached_property
+    def validation_data(self) -> OnlineValidationData:
         """Where revocation data for B-LT and B-LTA comes from."""
         settings = self._settings
         elsewhere = HTTPFetch(
@@ -165,11 +176,7 @@ class Trust:
             self.addresses, self.responders, self.crls, self.hierarchy.ca_ders, elsewhere
         )
         return validation_data(
-            (
-                self.hierarchy.der(Role.ROOT_CA),
-                *anchors_in(settings.var / "tsa-anchors"),
-                *anchors_in(settings.var / "trust-anchors"),
-            ),
+            self.anchors,
             answers,
             self._stores.clock,
             budget_seconds=3 * settings.validation_timeout_seconds,

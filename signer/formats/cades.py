@@ -158,7 +158,7 @@ class CAdES:
 @final
 @dataclass(frozen=True, slots=True)
 class CAdESExtender:
-    """Raises every signature in a CMS."""
+    """Raises every signature in a CMS that is below the level; renews at B-LTA."""
 
     def extend(
         self,
@@ -170,16 +170,20 @@ class CAdESExtender:
         """See :class:`~signer.formats.port.Extender`; one detached file or its digest."""
         parts = SignedDataParts.parse(signed)
         content = content_digest(parts, detached)
-        levels = {one.signature: level_of(parts, one) for one in parts.signers}
         for signer in parts.signers:
             refuse_older_archives(signer)
             _check_message_digest(signer, parts, detached)
-            present = levels[signer.signature]
-            if ORDER.index(level) <= ORDER.index(present) and level is not Level.B_LTA:
-                msg = f"the signature is at {present} already"
-                raise InvalidRequestError(msg, field="level")
+        levels = {one.signature: level_of(parts, one) for one in parts.signers}
+        below = {
+            signature: present
+            for signature, present in levels.items()
+            if level is Level.B_LTA or ORDER.index(present) < ORDER.index(level)
+        }
+        if not below:
+            msg = f"the signature is at {level} already"
+            raise InvalidRequestError(msg, field="level")
         raiser = LevelRaiser(services)
-        for signature, present in levels.items():
+        for signature, present in below.items():
             signer = _signer_with(parts, signature)
             parts = raiser.raised(parts, signer, level, content, present=present)
         return parts.encode()
