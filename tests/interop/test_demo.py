@@ -7,7 +7,6 @@ import stat
 import subprocess
 import time
 from base64 import b64encode
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,7 +21,7 @@ from signer.domain.errors import (
     UnavailableError,
 )
 from signer.domain.values import Secret, TransactionId
-from tests.fixtures.installations import Installation
+from tests.fixtures.installations import Installation, served
 
 ITEM = Wanted(kind="raw", name="contrato.pdf", content=bytes(32), digest_only=True)
 SHORTEST_LIFETIME = 60
@@ -61,36 +60,6 @@ class Demo:
         citizen = self.facts["citizens"][key]
         started = client.start(citizen["phone"], [ITEM])
         return started, client.enter_pin(started.id, Secret(citizen["signature_pin"]))
-
-
-@contextmanager
-def served(installation: Installation):
-    log = installation.var.parent / "serve.log"
-    process = installation.start("serve", "--profile", "demo", log=log)
-    try:
-        deadline = time.monotonic() + 60
-        while not _is_ready(installation):
-            assert process.poll() is None, log.read_text()
-            assert time.monotonic() < deadline, log.read_text()
-            time.sleep(0.2)
-        yield
-    finally:
-        process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def _is_ready(installation: Installation) -> bool:
-    try:
-        answer = httpx2.get(
-            f"http://127.0.0.1:{installation.ports[0]}/readyz", trust_env=False, timeout=10
-        )
-    except httpx2.HTTPError:
-        return False
-    return answer.status_code == 200
 
 
 @pytest.fixture(scope="module")
@@ -143,6 +112,7 @@ def test_the_description_has_every_key_and_is_for_its_owner_only(demo):
     assert stat.S_IMODE(demo.file.parent.stat().st_mode) == 0o700
     assert set(facts["citizens"]) == {
         "lawyer", "engineer", "refuse", "timeout", "wrong-pin", "blocked", "expired", "no-sms",
+        "must-change-901", "must-change-902", "inactive-817", "late-sms",
     }  # fmt: skip
     for citizen in facts["citizens"].values():
         assert set(citizen["credentials"]) == {"rsa", "ec"}
@@ -152,6 +122,12 @@ def test_the_description_has_every_key_and_is_for_its_owner_only(demo):
         assert citizen["authentication_pin"].isdigit()
         assert citizen["signature_pin"].isdigit()
     assert {"native", "officer", "auditor", "admin"} <= set(facts["clients"])
+    applications = {name: facts["clients"].pop(name) for name in ("scmd", "legacy")}
+    for application in applications.values():
+        assert set(application) == {
+            "application_id", "username", "password", "cipher_certificate",
+        }  # fmt: skip
+        assert Path(application["cipher_certificate"]).is_file()
     for client in facts["clients"].values():
         assert client["client_id"]
         assert client["client_secret"]
