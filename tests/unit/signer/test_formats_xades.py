@@ -3,6 +3,7 @@
 import base64
 import copy
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import padding, utils
@@ -335,20 +336,48 @@ def test_a_renewed_archive_outlives_every_certificate_it_began_with(trust, sign_
     assert report.signatures[0].level is not Level.B_LTA
 
 
-def test_a_revocation_after_the_timestamp_leaves_the_signature_valid(trust, sign_xml, clock):
-    made = {
-        level: sign_xml(trust.ec, xml_item(DOCUMENT, level=level))
-        for level in (Level.B_B, Level.B_T)
-    }
+def test_a_timestamp_nobody_trusts_proves_nothing(trust, sign_xml, verifier, clock):
+    stranger = TrustService(clock.now())
+    sign = replace(sign_xml, tsa=FakeTimestampAuthority(stranger.tsa, clock))
+    report = verifier.verify(sign(trust.ec, xml_item(DOCUMENT, level=Level.B_T)), {"": DOCUMENT})
+    assert not report.has_passed
+    assert report.signatures[0].level is Level.B_B
+    assert report.signatures[0].timestamp_time is None
+
+
+def test_a_timestamp_later_than_the_archive_that_covers_it_proves_nothing(
+    trust, sign_xml, verifier, clock
+):
+    signed = sign_xml(trust.ec, xml_item(DOCUMENT, level=Level.B_LT))
+    clock.advance(minutes=-10)
+    detached = (signed_file("contrato.xml", DOCUMENT),)
+    extended = XAdESExtender().extend(signed, Level.B_LTA, sign_xml.services, detached)
+    clock.advance(minutes=20)
+    report = verifier.verify(extended, {"": DOCUMENT})
+    assert not report.has_passed
+    assert any("TIMESTAMP_ORDER_FAILURE" in one for one in report.signatures[0].problems)
+
+
+@pytest.mark.parametrize(
+    ("minutes", "level", "passes"),
+    [
+        pytest.param(30, Level.B_B, False, id="after, without time-stamp"),
+        pytest.param(30, Level.B_T, True, id="after the time-stamp"),
+        pytest.param(30, Level.B_LTA, True, id="after the archive"),
+        pytest.param(0, Level.B_T, False, id="before the time-stamp"),
+    ],
+)
+def test_a_revocation_counts_from_its_day_on(trust, sign_xml, clock, minutes, level, passes):
+    signed = sign_xml(trust.ec, xml_item(DOCUMENT, level=level))
     clock.advance(minutes=30)
-    revoked = trust.crls(trust.ec)  # ten minutes before the signatures were made
-    verifier = XAdESVerifier(
-        TrustPolicy(anchors=trust.anchors, data=RevocationData(crls=revoked)), clock
-    )
-    for signed in made.values():
-        (one,) = verifier.verify(signed, {"": DOCUMENT}).signatures
-        assert one.indication is Indication.INDETERMINATE
-        assert one.sub_indication == "REVOKED_NO_POE"
+    # Its list says ten minutes before its own moment.
+    aged = _aged(trust, clock.now() - timedelta(minutes=30 - minutes))
+    data = RevocationData(crls=aged.crls(trust.ec))
+    verifier = XAdESVerifier(TrustPolicy(anchors=trust.anchors, data=data), clock)
+    report = verifier.verify(signed, {"": DOCUMENT})
+    assert report.has_passed is passes, report
+    if not passes:
+        assert report.signatures[0].sub_indication == "REVOKED_NO_POE"
 
 
 def test_base64_of_certificates_is_the_signers_chain_without_root(trust, sign_xml):
