@@ -21,7 +21,7 @@ def command(report: Reporter, *, once: bool) -> None:
     report.say(f"chancela demo · data in {settings.var} · NOT a qualified service")
     demo = set_up(settings, report.done)
     report.say("")
-    report.say("Signing contrato.pdf and procuracao.txt as the demo lawyer …")
+    report.say("Signing six samples as the demo lawyer …")
     samples = sign(demo, report.say)
     verdicts = verify_samples(demo, samples)
     for verdict in verdicts:
@@ -34,7 +34,7 @@ def command(report: Reporter, *, once: bool) -> None:
 def _links(report: Reporter, demo: Demo, samples: Samples) -> None:
     base = demo.settings.base_url
     report.say("")
-    for path in (samples.pades, samples.cades, samples.content):
+    for path in samples.as_facts().values():
         report.say(f"→ {path}")
     report.say("")
     report.say(f"Open   {base}/demo          start page")

@@ -15,6 +15,14 @@ CONTENT = (
 ).encode()
 
 
+XML = (
+    '<?xml version="1.0" encoding="UTF-8"?>\n'
+    '<pedido xmlns="urn:exemplo:pedido" id="p1"><assunto>Certidão de demonstração</assunto>'
+    "</pedido>\n"
+).encode()
+JSON = b'{"fatura": "D-1", "total": "12.30", "moeda": "EUR"}\n'
+
+
 _PAGE = (
     b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents 4 0 R"
     b" /Resources << /Font << /F1 5 0 R >> >> >>"

@@ -2,11 +2,12 @@
 
 import base64
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any, Final
 
 from api.demo.browser import Person, Program
-from api.demo.documents import CONTENT, sample_pdf
+from api.demo.documents import CONTENT, JSON, XML, sample_pdf
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,8 +16,78 @@ class Samples:
 
     pades: Path
     cades: Path
+    pades_lta: Path
+    """With a visible seal and a commitment."""
+    xades: Path
+    asice: Path
+    jades: Path
     content: Path
-    timestamp: Path
+    """What ``cades`` is over."""
+
+    def as_facts(self) -> dict[str, str]:
+        """As demo.json has them."""
+        return {one.name: str(getattr(self, one.name)) for one in fields(self)}
+
+
+_ITEMS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
+    "pades": (
+        "contrato-assinado.pdf",
+        {"kind": "pades", "name": "contrato.pdf", "document": sample_pdf(), "level": "B-T"},
+    ),
+    "cades": (
+        "procuracao.p7s",
+        {"kind": "cades", "name": "procuracao.txt", "document": CONTENT, "level": "B-T"},
+    ),
+    "pades_lta": (
+        "contrato-selado.pdf",
+        {
+            "kind": "pades",
+            "name": "contrato.pdf (com selo)",
+            "document": sample_pdf(),
+            "level": "B-LTA",
+            "options": {
+                "commitment": "approval",
+                "pdf": {
+                    "location": "Lisboa",
+                    "seal": {"corner": "bottom-right"},
+                },
+            },
+        },
+    ),
+    "xades": (
+        "pedido-assinado.xml",
+        {
+            "kind": "xades",
+            "name": "pedido.xml",
+            "document": XML,
+            "level": "B-LT",
+            "options": {"packaging": "enveloped"},
+        },
+    ),
+    "asice": (
+        "processo.asice",
+        {
+            "kind": "asic-e",
+            "name": "processo",
+            "files": [
+                {"name": "procuracao.txt", "media_type": "text/plain", "document": CONTENT},
+                {"name": "pedido.xml", "media_type": "application/xml", "document": XML},
+            ],
+            "level": "B-LTA",
+        },
+    ),
+    "jades": (
+        "fatura.jws",
+        {
+            "kind": "jades",
+            "name": "fatura.json",
+            "document": JSON,
+            "level": "B-T",
+            "options": {"packaging": "enveloping", "serialisation": "flattened"},
+        },
+    ),
+}
+"""File of the result and item of the request, by key of demo.json."""
 
 
 def sign_samples(
@@ -28,7 +99,7 @@ def sign_samples(
     directory: Path,
     say: Callable[[str], None],
 ) -> Samples:
-    """One transaction for both files at B-T, with the certified role of lawyer."""
+    """One transaction for all files, with the certified role of lawyer."""
     directory.mkdir(parents=True, exist_ok=True)
     content = directory / "procuracao.txt"
     content.write_bytes(CONTENT)
@@ -37,10 +108,7 @@ def sign_samples(
         "/api/v1/signatures",
         {
             "citizen": {"phone": phone},
-            "items": [
-                _item("pades", "contrato.pdf", sample_pdf()),
-                _item("cades", content.name, CONTENT),
-            ],
+            "items": [_encoded(item) for _, item in _ITEMS.values()],
             "required_attributes": [{"provider": "ordem-dos-advogados", "role": "advogado"}],
         },
     )
@@ -65,18 +133,16 @@ def sign_samples(
     )
     held = signed["attributes"][0]
     say(f"3 signed     as {held['label']} ({held['provider_name']}), time-stamped")
-    pades, cades = directory / "contrato-assinado.pdf", directory / "procuracao.p7s"
-    for item, path in zip(signed["items"], (pades, cades), strict=True):
+    paths = {key: directory / name for key, (name, _) in _ITEMS.items()}
+    for item, path in zip(signed["items"], paths.values(), strict=True):
         path.write_bytes(base64.b64decode(item["result"]))
-    return Samples(
-        pades=pades, cades=cades, content=content, timestamp=directory / "procuracao.tst"
-    )
+    return Samples(content=content, **paths)
 
 
-def _item(kind: str, name: str, document: bytes) -> dict[str, str]:
-    return {
-        "kind": kind,
-        "name": name,
-        "document": base64.b64encode(document).decode(),
-        "level": "B-T",
-    }
+def _encoded(value: Any) -> Any:  # noqa: ANN401 - JSON is as wide as that
+    """Bytes as base64."""
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    if isinstance(value, dict):
+        return {key: _encoded(one) for key, one in value.items()}
+    return [_encoded(one) for one in value] if isinstance(value, list) else value

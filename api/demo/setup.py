@@ -97,11 +97,7 @@ def sign(demo: Demo, say: Say) -> Samples:
         directory=demo.description.parent,
         say=say,
     )
-    facts["files"] = {
-        "pades": str(samples.pades),
-        "cades": str(samples.cades),
-        "content": str(samples.content),
-    }
+    facts["files"] = samples.as_facts()
     write_private(demo.description, json.dumps(facts, indent=2, ensure_ascii=False))
     return samples
 
