@@ -18,6 +18,7 @@ from signer.domain.values import DigestAlgorithm, KeyAlgorithm
 from tests.fixtures.cmd import (
     GUID,
     NIL,
+    SCMD_PATH,
     Raw,
     Reply,
     b64,
@@ -221,10 +222,14 @@ def test_a_wrong_member_is_named_and_nothing_is_started(service, desktop, ana, c
         assert begun.one("FieldValue") is None
 
 
-def test_a_bare_hash_is_refused_on_the_other_service_whatever_the_policy(lenient, ana):
-    (lonely,) = [{"Hash": b64(sha256(b"a")), "Name": "x", "id": "0"}]
-    assert lenient.sign_many(ana, lonely).code == "200"
-    assert lenient.sign_many(ana, {**lonely, "Hash": b64(SHA1)}).code == "800"
+def test_a_bare_hash_is_taken_on_the_legacy_service_by_policy_and_never_on_the_other(lenient, ana):
+    bare = {"Hash": b64(sha256(b"a")), "Name": "x", "id": "0"}
+    assert lenient.sign_many(ana, bare).code == "200"
+    assert lenient.sign_many(ana, {**bare, "Hash": b64(SHA1)}).code == "800"
+    scmd = replace(lenient, path=SCMD_PATH, sends_basic=True)
+    for begun in (scmd.sign(ana, Hash=bare["Hash"]), scmd.sign_many(ana, bare)):
+        assert (begun.code, begun.one("Field")) == ("800", "Hash")
+    assert scmd.sign(ana).one("Field") == "UserId", "the hash is right, the phone is in clear"
 
 
 def test_a_batch_without_documents_or_with_too_many(service, desktop, ana):
