@@ -55,7 +55,7 @@ async def judge_path(
 ) -> Flaw | None:
     """None when the certificate leads to an anchor and was good at ``moment``.
 
-    ``usage`` are key usages, of which one is demanded.
+    ``usage`` are the key usages demanded, if any.
     """
     validator = CertificateValidator(
         certificate,

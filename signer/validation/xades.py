@@ -129,12 +129,9 @@ class XAdESVerifier:
             data=type(self.policy.data)(),
         )
         knowledge = evidence.knowledge(alone, signer)
-        for certificate, moment, usage in (
-            (signer, stamped.signature, _USAGE),
-            *((unit, at, "digital_signature") for unit, at in stamped.units),
-        ):
+        for certificate, moment in ((signer, stamped.signature), *stamped.units):
             loaded = x509.Certificate.load(certificate)
-            if await judge_path(loaded, knowledge, moment, usage) is not None:
+            if await judge_path(loaded, knowledge, moment) is not None:
                 return Level.B_T
         return Level.B_LTA if stamped.archive is not None else Level.B_LT
 

@@ -36,6 +36,7 @@ from signer.xmldsig import names
 from signer.xmldsig.parsing import Element, parse
 from signer.xmldsig.references import ContentSource
 from signer.xmldsig.signature import XMLSignature
+from signer.xmldsig.verification import reference_fits
 
 ReferencePlan = Callable[[SigningItem, str], tuple[DataReference, ...]]
 """Gives the references of an item for a signature of that Id."""
@@ -111,10 +112,18 @@ class XAdES:
             return documents.serialised(root)
         signed = documents.with_last_child(parse(item.document), written)
         root = parse(signed, limit=COMPLETED_LIMIT)
+        _demand_same_document(root[-1], content_of(item))
         if prepared.level is Level.B_B:
             return signed
         raise_level(root[-1], prepared, content_of(item), services)
         return documents.serialised(root, declaration=True)
+
+
+def _demand_same_document(element: Element, content: ContentSource) -> None:
+    """Raise IntegrityAlarmError when writing the document changed what was signed."""
+    signature = XMLSignature.of(element)
+    if not all(reference_fits(signature, one, content) for one in signature.references):
+        raise IntegrityAlarmError("the document was changed while its signature was put into it")
 
 
 def prepare_xades(
