@@ -12,10 +12,13 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from api.cipher_keys import CipherKeyRotation
 from hsm import SAMToken
 from hsm.cipher_keys import REFRESH_SECONDS, CipherCertificate, PKCS11CipherKeys
+from hsm.tokens import ServiceToken
 from signer.domain.audit import AuditRecord
 from signer.domain.errors import (
+    ConfigurationError,
     ConflictError,
     NotFoundError,
+    QSCDUnavailableError,
 )
 from tests.fixtures.clock import FixedClock
 from tests.fixtures.tokens import Tokens
@@ -157,6 +160,27 @@ def test_rotation(
         ("retired", before[-1].number),
         ("destroyed", before[-1].number),
     ]
+
+
+def test_a_key_is_published_once_and_destroyed_only_after_it_was_withdrawn(rotation, active):
+    number, keys = active[0].number, rotation.keys
+    with pytest.raises(ConflictError):
+        keys.publish(number, active[0].der)
+    with pytest.raises(NotFoundError):
+        keys.signer(9999)
+    with pytest.raises(NotFoundError):
+        keys.withdraw(9999)
+    with pytest.raises(ConfigurationError, match="is published still"):
+        rotation._device("destroy", number)  # noqa: SLF001 - past the rotation's own check
+    assert keys.certificates() == active
+    assert keys.sizes == {SIZE}
+
+
+def test_without_a_key_nothing_is_decrypted(pki_token: ServiceToken):
+    keys = PKCS11CipherKeys(pki_token.token)
+    assert keys.certificates() == ()
+    with pytest.raises(QSCDUnavailableError, match="no cipher key"):
+        keys.decrypt_all(bytes(SIZE))
 
 
 @pytest.mark.usefixtures("active")
