@@ -17,7 +17,8 @@ from sqlalchemy.exc import (
 )
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from signer.adapters.store.prepared import as_sqlalchemy_error
+from signer.adapters.store.bare import BareConnections
+from signer.adapters.store.prepared import AnyConnection, as_sqlalchemy_error
 from signer.domain.errors import StoreUnavailableError
 
 SQLITE_TIMEOUT_SECONDS = 10
@@ -39,6 +40,8 @@ class Database:
 
     writer: Engine
     reader: Engine
+    bare: BareConnections | None = None
+    """SQLite only: what :meth:`look` lends."""
 
     @property
     def is_sqlite(self) -> bool:
@@ -52,8 +55,12 @@ class Database:
             yield connection
 
     @contextmanager
-    def look(self) -> Iterator[Connection]:
+    def look(self) -> Iterator[AnyConnection]:
         """For one prepared SELECT, which is consistent by itself: SQLite needs no BEGIN for it."""
+        if self.bare is not None:
+            with _translated(), self.bare.lend() as bare:
+                yield bare
+            return
         with _translated(), self.reader.connect() as connection:
             yield connection
 
@@ -67,6 +74,8 @@ class Database:
         """Close all pooled connections (before a fork, at the end of a test)."""
         self.writer.dispose()
         self.reader.dispose()
+        if self.bare is not None:
+            self.bare.dispose()
 
 
 @contextmanager
@@ -95,7 +104,8 @@ def open_database(url: str) -> Database:
     """
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
-        return Database(_sqlite_writer(url), _sqlite_reader(url))
+        reader = _sqlite_reader(url)
+        return Database(_sqlite_writer(url), reader, BareConnections(reader))
     if parsed.drivername == "postgresql":
         parsed = parsed.set(drivername="postgresql+psycopg")
     options = " ".join(f"-c {name}={value}" for name, value in POSTGRESQL_OPTIONS.items())

@@ -5,6 +5,7 @@ statements every signature needs are built when their module is imported and rea
 text.  Types are converted and errors raised exactly as ``Connection.execute`` does it.
 """
 
+import sqlite3
 from collections import namedtuple
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,9 @@ from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.exc import DBAPIError, MultipleResultsFound, NoResultFound
 from sqlalchemy.types import TypeEngine
 
+from signer.adapters.store.bare import BareConnection
+
+AnyConnection = Connection | BareConnection
 Processor = Callable[[Any], Any]
 Statement = Select[*tuple[Any, ...]] | Insert | Update | Delete
 
@@ -80,7 +84,7 @@ class Prepared:
         arguments = [compiled.arguments(row) for row in rows]
         self._execute(connection, compiled, arguments, many=True).close()
 
-    def all(self, connection: Connection, **values: object) -> list[AnyRow]:
+    def all(self, connection: AnyConnection, **values: object) -> list[AnyRow]:
         """Every row."""
         compiled = self._for(connection)
         cursor = self._execute(connection, compiled, compiled.arguments(values))
@@ -89,7 +93,7 @@ class Prepared:
         finally:
             cursor.close()
 
-    def one_or_none(self, connection: Connection, **values: object) -> AnyRow | None:
+    def one_or_none(self, connection: AnyConnection, **values: object) -> AnyRow | None:
         """The row there is; raises MultipleResultsFound."""
         compiled = self._for(connection)
         cursor = self._execute(connection, compiled, compiled.arguments(values))
@@ -101,18 +105,18 @@ class Prepared:
             raise MultipleResultsFound
         return compiled.to_row(found[0]) if found else None
 
-    def one(self, connection: Connection, **values: object) -> AnyRow:
+    def one(self, connection: AnyConnection, **values: object) -> AnyRow:
         """The row there must be; raises NoResultFound or MultipleResultsFound."""
         found = self.one_or_none(connection, **values)
         if found is None:
             raise NoResultFound
         return found
 
-    def hits(self, connection: Connection, **values: object) -> bool:
+    def hits(self, connection: AnyConnection, **values: object) -> bool:
         """Whether a SELECT found, or a conditional change RETURNING something touched, one row."""
         return self.one_or_none(connection, **values) is not None
 
-    def _for(self, connection: Connection) -> _Compiled:
+    def _for(self, connection: AnyConnection) -> _Compiled:
         dialect = connection.dialect
         compiled = self._compiled.get(dialect.name)
         if compiled is None:
@@ -122,12 +126,12 @@ class Prepared:
 
     @staticmethod
     def _execute(
-        connection: Connection,
+        connection: AnyConnection,
         compiled: _Compiled,
         arguments: Any,  # noqa: ANN401 - the driver's types
         *,
         many: bool = False,
-    ) -> DBAPICursor:
+    ) -> DBAPICursor | sqlite3.Cursor:
         cursor = connection.connection.cursor()
         try:
             (cursor.executemany if many else cursor.execute)(compiled.text, arguments)
@@ -197,15 +201,17 @@ def _result_processor(kind: TypeEngine[Any], dialect: Dialect) -> Processor | No
     return kind.dialect_impl(dialect).result_processor(dialect, None)
 
 
-def as_sqlalchemy_error(connection: Connection, text: str, error: Exception) -> BaseException:
+def as_sqlalchemy_error(connection: AnyConnection, text: str, error: Exception) -> BaseException:
     """The error ``Connection.execute`` raises; a lost connection leaves the pool."""
     dialect = connection.dialect
     base = dialect.loaded_dbapi.Error
     if not isinstance(error, base):
         return error
-    lost = dialect.is_disconnect(error, connection.connection.dbapi_connection, None)
-    if lost:
-        connection.invalidate(error)
+    lost = False
+    if isinstance(connection, Connection):  # a bare one is closed by whoever lent it
+        lost = dialect.is_disconnect(error, connection.connection.dbapi_connection, None)
+        if lost:
+            connection.invalidate(error)
     return DBAPIError.instance(
         text,
         None,
