@@ -24,7 +24,7 @@ from signer.validation.xades_evidence import Evidence, claimed_roles, claimed_ti
 from signer.validation.xades_timestamps import StampedTimes, judge_timestamps
 from signer.validation.xml_coverage import uncovered
 from signer.xmldsig.canonical import CANONICALISATIONS
-from signer.xmldsig.parsing import parse
+from signer.xmldsig.parsing import parse, refuse
 from signer.xmldsig.signature import SIGNATURE, XMLSignature
 from signer.xmldsig.verification import (
     demand_own_properties,
@@ -37,6 +37,7 @@ SIZE_LIMIT: Final = 64 * 1024 * 1024
 """Bytes of the largest signed document that is read."""
 _MALFORMED: Final = (ValueError, TypeError, KeyError, IndexError)
 """What asn1crypto and pyHanko raise for malformed certificates and tokens."""
+_MAX_SIGNATURES: Final = 50
 _USAGE: Final = "non_repudiation"
 
 
@@ -62,6 +63,8 @@ class XAdESVerifier:
                 for one in root.iter(SIGNATURE)
                 if not any(above.tag == SIGNATURE for above in one.iterancestors())
             ]
+            if len(found) > _MAX_SIGNATURES:
+                refuse("the document has too many signatures")
             given = dict(contents or {})
             reports = tuple(self._report(XMLSignature.of(one), Contents(given)) for one in found)
         except (DocumentRefusedError, RecursionError) as error:

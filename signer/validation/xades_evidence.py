@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from asn1crypto import cms, x509  # type: ignore[import-untyped]  # ships no types
 
@@ -12,6 +12,9 @@ from signer.xmldsig.imprints import ARCHIVE_TIME_STAMP, SIGNATURE_TIME_STAMP
 from signer.xmldsig.parsing import Element, refuse
 from signer.xmldsig.signature import XMLSignature, children, decoded, each, text_of
 from signer.xmldsig.tokens import TokenContent
+
+_MAX_TIMESTAMPS: Final = 50
+"""Each is judged over everything before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +73,10 @@ def timestamps_of(signature: XMLSignature) -> list[tuple[Element, bytes]]:
         for one in ([] if unsigned is None else children(unsigned))
         if one.tag in {SIGNATURE_TIME_STAMP, ARCHIVE_TIME_STAMP}
     ]
-    return [
-        (stamp, decoded(token))
-        for stamp in stamps
-        for token in each(stamp, "EncapsulatedTimeStamp")
-    ]
+    tokens = [(stamp, one) for stamp in stamps for one in each(stamp, "EncapsulatedTimeStamp")]
+    if len(tokens) > _MAX_TIMESTAMPS:
+        refuse("the signature has too many time-stamps")
+    return [(stamp, decoded(one)) for stamp, one in tokens]
 
 
 def claimed_roles(signature: XMLSignature) -> tuple[str, ...]:

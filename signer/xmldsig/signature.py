@@ -13,6 +13,11 @@ _XADES: Final = f"{{{names.XADES}}}"
 SIGNATURE: Final = f"{_DS}Signature"
 QUALIFYING_PROPERTIES: Final = f"{_XADES}QualifyingProperties"
 _MAX_REFERENCES: Final = 1000
+_MAX_INSIDE: Final = 50
+"""References into the signature's own document, each of which is a search."""
+_MAX_COPIES: Final = 4
+"""Transforms for each of which the document is copied."""
+_COPYING: Final = frozenset({names.ENVELOPED, names.XPATH, names.FILTER2})
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +60,7 @@ class XMLSignature:
             refuse("the parts of SignedInfo are not those of XML-DSig")
         if children(info[0]):
             refuse("the canonicalisation of SignedInfo has parameters")
+        _demand_affordable(info[2:])
         return cls(
             element=element,
             signed_info=parts[0],
@@ -111,6 +117,15 @@ class XMLSignature:
     def _qualifying(self, name: str) -> Element | None:
         qualifying = self.qualifying_properties
         return None if qualifying is None else only(qualifying, name)
+
+
+def _demand_affordable(references: list[Element]) -> None:
+    """Refuse what would cost a verifier much more than the document is long."""
+    inside = sum(one.get("URI", "")[:1] in {"", "#"} for one in references)
+    transforms = [each(one, "Transforms", "Transform", namespace=names.DS) for one in references]
+    copies = sum(one.get("Algorithm") in _COPYING for listed in transforms for one in listed)
+    if inside > _MAX_INSIDE or copies > _MAX_COPIES:
+        refuse("the signature has too many references into its own document")
 
 
 def children(element: Element) -> list[Element]:

@@ -340,3 +340,16 @@ def test_the_content_is_needed_and_has_to_be_the_right_one(sign_xml, verifier, t
     assert (one.indication, one.sub_indication) == (Indication.TOTAL_FAILED, "HASH_FAILURE")
     assert not verifier.verify(PLAIN).has_passed
     assert not verifier.verify(b"").has_passed
+
+
+def test_too_many_signatures_or_time_stamps_are_not_judged(sign_xml, verifier, trust):
+    signed = etree.fromstring(sign_xml(trust.ec, xml_item(PLAIN, level=Level.B_T)))
+    stamp = _first(signed, "//xades:SignatureTimeStamp")
+    stamp.attrib.pop("Id")
+    for _ in range(50):
+        stamp.addnext(copy.deepcopy(stamp))
+    (one,) = verifier.verify(etree.tostring(signed), {"": PLAIN}).signatures
+    assert (one.indication, one.sub_indication) == (Indication.TOTAL_FAILED, "FORMAT_FAILURE")
+    many = etree.Element("many")
+    many.extend(etree.Element(f"{DS}Signature") for _ in range(51))
+    assert verifier.verify(etree.tostring(many)).problems

@@ -198,3 +198,29 @@ def test_a_signature_with_other_parts_is_refused(spoil):
         XMLSignature.of(root[2])
     with pytest.raises(DocumentRefusedError):
         XMLSignature.of(root)
+
+
+@pytest.mark.parametrize(
+    ("listed", "refused"),
+    [
+        pytest.param([("", names.ENVELOPED)] * 4, False, id="few copies"),
+        pytest.param([("", names.ENVELOPED)] * 5, True, id="many copies"),
+        pytest.param([("", names.XPATH)] * 5, True, id="many filters"),
+        pytest.param([("#x", names.EXCLUSIVE)] * 50, False, id="some inside"),
+        pytest.param([("#x", names.EXCLUSIVE)] * 51, True, id="many inside"),
+        pytest.param([("file", names.EXCLUSIVE)] * 1000, False, id="many files"),
+        pytest.param([("file", names.EXCLUSIVE)] * 1001, True, id="too many files"),
+    ],
+)
+def test_a_signature_that_costs_much_more_than_it_is_long_is_refused(listed, refused):
+    root = _document()
+    info = root[2][0]
+    info.remove(info[2])
+    for uri, algorithm in listed:
+        written = f'<ds:Reference {DS} URI="{uri}">{_transforms(algorithm)}</ds:Reference>'
+        info.append(etree.fromstring(written))
+    if not refused:
+        assert len(XMLSignature.of(root[2]).references) == len(listed)
+        return
+    with pytest.raises(DocumentRefusedError):
+        XMLSignature.of(root[2])
