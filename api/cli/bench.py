@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 import httpx2
 
+from api.bench.cmd_row import cmd_row
 from api.bench.figures import Row
 from api.bench.http_rows import clients_needed, end_to_end_row, load_row
 from api.bench.installation import TemporaryInstallation
@@ -62,6 +63,7 @@ def command(*, large: bool, json_file: Path | None, repetitions: int, seconds: f
             with httpx2.Client(trust_env=False) as http:
                 beside = authority_http_rows(floors, http)
         show(batch_row(floors))
+        show(cmd_row(floors))
         show(*digest_rows(floors))
         show(pades_row(floors))
         show(*authority_rows(floors), *beside)

@@ -210,17 +210,18 @@ class Calls:
     ) -> Answer:
         """Every answer has a ProcessId; a refusal lives on behind it, if it can be stored."""
         refusal: Refusal | None = _UNKNOWN
-        handle = new_process_id()
+        begun = Begun(new_process_id(), refusal)
         if call.application is not None:
             try:
                 self.limit_client(call.application.client)
                 begun = self._begin_or_doom(call.application, kind, begin)
-                refusal, handle = begun.refusal, begun.process_id
+                refusal = begun.refusal
             except SigningServiceError as error:
                 self.observe(error)
                 refusal = Refusal.of(error)
-        status = self._status(call, refusal, handle)
-        return Answer(wcf.structured_answer(call.operation, status.members()))
+        status = self._status(call, refusal, begun.process_id)
+        envelope = wcf.structured_answer(call.operation, status.members())
+        return Answer(envelope, begun.transaction)
 
     def _begin_or_doom(
         self,

@@ -15,6 +15,7 @@ ROWS = {
     "one hash, PIN + code, over HTTP, P-256",
     "8 clients over HTTP, P-256",
     "100 hashes RSA-3072, one activation",
+    "100 hashes RSA-3072, one CMD ValidateOtp in process",
     "hash-only CAdES B-B P-256",
     "hash-only XAdES B-B P-256",
     "PAdES B-T 1 MB",

@@ -11,7 +11,7 @@ from signer.domain.cmd_application import CMDApplication
 from signer.domain.cmd_process import CMDProcess, DocumentLabel, ProcessKind, Refusal
 from signer.domain.errors import NotPermittedError, SigningServiceError
 from signer.domain.transaction import SigningItem, Transaction, TransactionState
-from signer.domain.values import Secret, SignerId
+from signer.domain.values import Secret, SignerId, TransactionId
 from signer.operations.cmd.certificate import CertificateCodes
 from signer.operations.cmd.needs import Approvals, Processes
 from signer.operations.signing.needs import Accounts, Credentials, Transactions
@@ -49,6 +49,8 @@ class Begun:
 
     process_id: Secret
     refusal: Refusal | None
+    transaction: TransactionId | None = None
+    """Public id, for the archive."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +108,7 @@ class BeginProcess:
             expires_at=transaction.expires_at,
         )
         self.processes.add(process)
-        return Begun(handle, refusal)
+        return Begun(handle, refusal, transaction.id)
 
     def certificate(self, asked: CertificateAsked) -> Begun:
         """Check the PIN and send a code that gives the certificate; nothing is signed."""
