@@ -15,6 +15,7 @@ pytest_plugins = [
     "tests.fixtures.pki",
     "tests.fixtures.online_pki",
     "tests.fixtures.dss",
+    "tests.fixtures.jades",
     "tests.fixtures.broken_tsas",
     "tests.fixtures.tokens",
     "tests.fixtures.rounds",

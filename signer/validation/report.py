@@ -22,6 +22,7 @@ class FileKind(StrEnum):
 
     PDF = "pdf"
     CMS = "cms"
+    JWS = "jws"
     TIMESTAMP = "timestamp"
     XML = "xml"
     CONTAINER = "container"

@@ -91,7 +91,7 @@ class JAdES:
         """See the protocol; ASCII or JSON in UTF-8."""
         protected, _, payload = prepared.to_be_signed.decode().partition(".")
         signature = JWSSignature.of(
-            protected, to_base64url(_written_value(prepared.algorithm, value))
+            protected, to_base64url(written_value(prepared.algorithm, value))
         )
         serialisation = item.options.serialisation
         if serialisation is not Serialisation.COMPACT:
@@ -171,7 +171,7 @@ def _octets(signed: JWS, signature: JWSSignature, detached: tuple[SignedFile, ..
     return b"".join(parts)
 
 
-def _written_value(algorithm: SignatureAlgorithm, value: SignatureValue) -> bytes:
+def written_value(algorithm: SignatureAlgorithm, value: SignatureValue) -> bytes:
     """The JWS signature value: R and S side by side instead of DER (RFC 7518, 3.4)."""
     if algorithm.is_rsa:
         return value
