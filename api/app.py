@@ -16,7 +16,15 @@ from api.cmd.views import blueprint as cmd_blueprint
 from api.demo.views import approving as demo_approving
 from api.demo.views import blueprint as demo_blueprint
 from api.error_log import log_refusal, log_unexpected
-from api.native import approvals, documentation, officers, providers, receipts, signatures
+from api.native import (
+    approvals,
+    documentation,
+    extensions,
+    officers,
+    providers,
+    receipts,
+    signatures,
+)
 from api.native.caller import request_id
 from api.native.errors import PROBLEM_JSON, problem
 from api.operations.health import blueprint as health_blueprint
@@ -33,6 +41,7 @@ from api.wiring.doors import (
     certificate_door,
     demo_door,
     enrolment_door,
+    extension_door,
     health_door,
     officer_door,
     pki_door,
@@ -79,6 +88,7 @@ def create_app(services: Services) -> Flask:
     services.kit.install(app, secret_key=services.secret_key)
     app.register_api(signatures.blueprint(services.signature_door))
     app.register_api(signatures.public_blueprint(services.secret_reader))
+    app.register_api(extensions.blueprint(extension_door(services)))
     app.register_api(officers.blueprint(officer_door(services)))
     app.register_api(providers.blueprint(provider_door(services)))
     app.register_blueprint(receipts.blueprint(receipt_door(services)))

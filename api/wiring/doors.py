@@ -5,6 +5,7 @@ from collections.abc import Callable
 from api.cmd.certificate import CertificateDoor
 from api.demo.devices import DemoDevices
 from api.demo.views import DemoDoor
+from api.native.extensions import ExtensionServices
 from api.native.officers import OfficerServices
 from api.native.providers import ProviderServices
 from api.native.receipts import ReceiptServices
@@ -110,6 +111,15 @@ def officer_door(services: Services) -> OfficerServices:
         register=services.accounts.register,
         new_link=services.accounts.new_link,
         change=services.accounts.change,
+    )
+
+
+def extension_door(services: Services) -> ExtensionServices:
+    """The call at ``/api/v1/extensions``."""
+    return ExtensionServices(
+        callers=services.callers,
+        extend=services.signing.extend,
+        document_limit=services.settings.document_maximum_megabytes * 1024 * 1024,
     )
 
 

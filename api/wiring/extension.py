@@ -32,7 +32,12 @@ def extension(
 ) -> ExtendSignature:
     """The operation; signatures are judged with the status that ``source`` can get."""
     policy = TrustPolicy(anchors=anchors, source=revocation_source(source))
-    return ExtendSignature(extenders(pades), Verifier(policy, clock), services)
+    return ExtendSignature(
+        extenders(pades),
+        Verifier(policy, clock),
+        services,
+        read_first={FileKind.PDF: pades.processes.signatures},
+    )
 
 
 def revocation_source(

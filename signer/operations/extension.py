@@ -1,7 +1,8 @@
 """Raises the level of signatures made before, here or elsewhere; a broken one is refused."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final, final
 
 from signer.domain.errors import (
@@ -35,6 +36,10 @@ class ExtendSignature:
     extenders: Mapping[FileKind, Extender]
     verifier: Verifier
     services: TrustServices
+    read_first: Mapping[FileKind, Callable[[bytes], object]] = MappingProxyType({})
+    """Kinds that a limited process must have read before anything is parsed here; raises
+    DocumentRefusedError.
+    """
 
     def __call__(
         self, signed: bytes, level: Level, detached: tuple[SignedFile, ...] = ()
@@ -57,6 +62,8 @@ class ExtendSignature:
             if one.content is not None and one.digest.algorithm.of(one.content) != one.digest.value:
                 msg = "the digest is not that of the file"
                 raise InvalidRequestError(msg, field="files")
+        if kind in self.read_first:
+            self.read_first[kind](signed)
         demand_valid(self._report(kind, signed, detached))
         return Extended(kind, extender.extend(signed, level, self.services, detached))
 

@@ -32,6 +32,7 @@ TABLE = {
     "POST /api/v1/signatures/<id>/code": CARRIER,
     "POST /api/v1/signatures/<id>/resend": CARRIER,
     "GET /api/v1/certificates": RELYING_PARTY,
+    "POST /api/v1/extensions": RELYING_PARTY,
     "POST /api/v1/citizens": OFFICER,
     "GET /api/v1/citizens": OFFICER,
     "POST /api/v1/citizens/check": OFFICER,
