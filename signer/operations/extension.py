@@ -1,8 +1,7 @@
 """Raises the level of signatures made before, here or elsewhere; a broken one is refused."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
+from dataclasses import dataclass, field
 from typing import Final, final
 
 from signer.domain.errors import (
@@ -36,7 +35,7 @@ class ExtendSignature:
     extenders: Mapping[FileKind, Extender]
     verifier: Verifier
     services: TrustServices
-    read_first: Mapping[FileKind, Callable[[bytes], object]] = MappingProxyType({})
+    read_first: Mapping[FileKind, Callable[[bytes], object]] = field(default_factory=dict)
     """Kinds that a limited process must have read before anything is parsed here; raises
     DocumentRefusedError.
     """
