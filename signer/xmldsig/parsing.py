@@ -19,6 +19,8 @@ _IDENTIFIERS: Final = etree.XPath(
 _BY_IDENTIFIER: Final = etree.XPath(
     "//*[@*[local-name() = 'Id' or local-name() = 'ID' or local-name() = 'id'] = $value]"
 )
+_CROWDED: Final = etree.XPath("boolean(//*[count(@*) > 500])")
+"""libxml2 canonicalises in time that grows with their square."""
 
 
 def parse(data: bytes, *, limit: int = SIZE_LIMIT) -> Element:
@@ -50,6 +52,8 @@ def parse(data: bytes, *, limit: int = SIZE_LIMIT) -> Element:
     information = root.getroottree().docinfo
     if information.doctype or information.internalDTD is not None:
         refuse("XML with a DOCTYPE is not read")
+    if _CROWDED(root):
+        refuse("an element of the XML has too many attributes")
     seen = Counter(_IDENTIFIERS(root))
     if seen and max(seen.values()) > 1:
         refuse("an identifier is used twice in the XML")

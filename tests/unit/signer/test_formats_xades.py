@@ -253,6 +253,9 @@ def test_what_cannot_be_made_is_refused_before_anything_is_signed(trust, sign_xm
         pytest.param(b'<a Id="x"><b Id="x"/></a>', id="identifier twice"),
         pytest.param(b'<a Id="x"><b ID="x"/></a>', id="identifier twice by other names"),
         pytest.param(b'<a xmlns:xml="urn:x"/>', id="bad namespace"),
+        pytest.param(
+            b"<a " + b" ".join(b'a%d=""' % n for n in range(501)) + b"/>", id="many attributes"
+        ),
         pytest.param("<a>ç</a>".encode("latin-1"), id="other encoding"),
     ],
 )
