@@ -48,6 +48,8 @@ class FieldReader:
     decryption: Decryption | None
     """None: this service takes them in clear, inside TLS."""
     normalise_phone: Callable[[str], str]
+    lenient: bool = False
+    """Test set-ups: what is no ciphertext of an active key's length is taken as clear text."""
 
     def read(self, *fields: tuple[str, str | None]) -> tuple[Secret, ...]:
         """Texts of (member name, what it said); one nobody can open is an empty one.
@@ -63,6 +65,8 @@ class FieldReader:
                 if len(text) > _MAX_TEXT:
                     raise MemberError(name)
             return tuple(Secret(text) for text in given)
+        if self.lenient and not any(_length(text) in self.decryption.sizes for text in given):
+            return FieldReader(None, self.normalise_phone).read(*fields)
         names = [name for name, _text in fields]
         blocks = [_bytes(name, text) for name, text in zip(names, given, strict=True)]
         for name, block in zip(names, blocks, strict=True):
@@ -83,6 +87,14 @@ class FieldReader:
             if self.decryption is None:
                 raise MemberError(name, text.reveal()) from None
             return f"?{new_process_id().reveal()}"
+
+
+def _length(text: str) -> int:
+    """Octets behind base64; 0 for what is none."""
+    try:
+        return len(_decoded(text))
+    except (binascii.Error, ValueError):
+        return 0
 
 
 def application_id(text: str | None) -> str | None:

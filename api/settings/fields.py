@@ -173,6 +173,10 @@ class Settings(BaseSettings):
     """Life of a transaction from its start to its last signature."""
     cmd_process_lifetime_seconds: Annotated[int, Field(ge=60, le=600)] = 300
     """Life of a process of the CMD services; desktop programs count on five minutes."""
+    cmd_clear_fields: bool = False
+    """SCMDService also takes phone, PIN and code unencrypted: for test set-ups, never in
+    production.
+    """
     claim_lifetime_seconds: Annotated[int, Field(ge=10, le=300)] = 60
     """A claimed signature older than this has failed; the reaper says so."""
     enrolment_link_lifetime_hours: Annotated[int, Field(ge=1, le=24 * 30)] = 72

@@ -153,5 +153,7 @@ def _relaxed(settings: "Settings") -> Iterator[Refusal]:
         yield "limit_codes_per_hour", "must not exceed CHANCELA_LIMIT_CODES_PER_DAY"
     if settings.webhook_private_addresses:
         yield "webhook_private_addresses", "is for the demo only"
+    if settings.cmd_clear_fields:
+        yield "cmd_clear_fields", "is for test set-ups only"
     if settings.csc_basic_login:
         yield "csc_basic_login", "is for the demo only"

@@ -75,7 +75,9 @@ def cmd_door(services: Services) -> CMDServices:
         ),
         look_up=look_up,
         encrypted=FieldReader(
-            FieldDecryption(services.device.sam.ciphers), services.normalise_phone
+            FieldDecryption(services.device.sam.ciphers),
+            services.normalise_phone,
+            lenient=settings.cmd_clear_fields,
         ),
         clear=FieldReader(None, services.normalise_phone),
         limit_client=services.rates.check_client,

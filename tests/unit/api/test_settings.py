@@ -119,6 +119,7 @@ def test_errors_never_show_the_value(production):
         pytest.param("RECOVERY_WAIT_HOURS", "0", id="no recovery wait"),
         pytest.param("WEBHOOK_PRIVATE_ADDRESSES", "true", id="inward webhooks"),
         pytest.param("CSC_BASIC_LOGIN", "true", id="basic login"),
+        pytest.param("CMD_CLEAR_FIELDS", "true", id="clear fields"),
         pytest.param("METRICS_PORT", "8080", id="port used twice"),
         pytest.param("TRANSACTION_LIFETIME_SECONDS", "60", id="shorter than its code"),
         pytest.param("PIN_MAXIMUM", "5", id="maximum below minimum"),
