@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from signer.domain.signature_options import SignedFile
 from signer.domain.transaction import ItemKind, Level
-from signer.domain.values import KeyAlgorithm
-from signer.formats.asic.xades import ASiCWithXAdES
+from signer.domain.values import Digest, DigestAlgorithm, KeyAlgorithm
+from signer.formats.asic.xades import ASiCWithXAdESExtender
 from signer.formats.assembly import baseline_formats
-from signer.formats.xades.signing import XAdES
+from signer.formats.cades import CAdESExtender
+from signer.formats.jades.signing import JAdESExtender
+from signer.formats.xades.extension import XAdESExtender
 from tests.fixtures.dss import Case, Verdict
 from tests.fixtures.dss_rows import (
     FILE_NAME,
@@ -50,13 +53,7 @@ class Judged:
 def workshop(online_pki, pades) -> Workshop:
     return Workshop(
         pki=online_pki,
-        formats=baseline_formats(pades)
-        | {
-            ItemKind.XADES: XAdES(),
-            ItemKind.XADES_DIGEST: XAdES(),
-            ItemKind.ASIC_E: ASiCWithXAdES(),
-            ItemKind.ASIC_S: ASiCWithXAdES(),
-        },
+        formats=baseline_formats(pades),
         holders={key: online_pki.citizen(key) for key in KEYS},
     )
 
@@ -137,6 +134,70 @@ def test_shows_what_was_said_about_the_act(judged, one: Combination):
     assert (verdict.city, verdict.country) == expected_place
     assert verdict.claimed_roles == ("Representante legal",)
     assert verdict.timestamps[0] in {"CONTENT_TIMESTAMP", "ALL_DATA_OBJECTS_TIMESTAMP"}
+
+
+EXTENDED = [row for row in ROWS if row.kind.is_whole_document]
+STEPS = ((Level.B_T, "B-T"), (Level.B_LT, "B-LT"), (Level.B_LTA, "B-LTA"), (Level.B_LTA, "renewed"))
+
+
+@pytest.fixture(scope="module")
+def extended(dss, workshop, pades) -> Judged:
+    """Made at B-B, then raised step by step as signatures made elsewhere are, and renewed."""
+    extenders = {
+        "PAdES": pades,
+        "CAdES": CAdESExtender(),
+        "XAdES": XAdESExtender(),
+        "JAdES": JAdESExtender(),
+        "ASiC_S XAdES": ASiCWithXAdESExtender(),
+        "ASiC_E XAdES": ASiCWithXAdESExtender(),
+    }
+    cases, failures = [], {}
+    for row in EXTENDED:
+        extender = extenders[f"{row.container or ''} {row.prefix}".strip()]
+        beside = row.beside(row.content)
+        files = tuple(
+            SignedFile(
+                name=name,
+                media_type="",
+                digest=Digest.of(DigestAlgorithm.SHA256, content),
+                content=content,
+            )
+            for name, content in beside
+        )
+        signed = workshop.sign(
+            workshop.holders[KeyAlgorithm.P_256], item_for(row, Level.B_B, row.options)
+        )
+        for level, step in STEPS:
+            try:
+                signed = extender.extend(signed, level, workshop.pki.services, files)
+            except Exception as error:  # noqa: BLE001 - the test of this step raises it
+                failures[f"{row.name}, {step}"] = error
+                continue
+            cases.append(
+                Case(
+                    name=f"{row.name}, {step}",
+                    content=signed,
+                    suffix=row.suffix,
+                    detached=beside,
+                )
+            )
+    return Judged(dss(cases), failures)
+
+
+@pytest.mark.parametrize("row", EXTENDED, ids=lambda row: row.name)
+@pytest.mark.parametrize(("level", "step"), STEPS, ids=[step for _, step in STEPS])
+def test_what_was_raised_later_passes_at_its_level(extended, explained, row, level, step):
+    verdict = extended[f"{row.name}, {step}"]
+    assert verdict.has_passed, verdict
+    assert verdict.level == row.level_name(level)
+    assert not verdict.errors
+    assert [said for said in verdict.warnings if not explained(row.name, said)] == []
+
+
+@pytest.mark.parametrize("row", EXTENDED, ids=lambda row: row.name)
+def test_every_step_adds_the_time_stamp_it_needs(extended, row):
+    counts = [len(extended[f"{row.name}, {step}"].timestamps) for _, step in STEPS]
+    assert counts == [1, 1, 2, 3]
 
 
 @pytest.fixture(scope="module")
