@@ -8,6 +8,7 @@ from typing import Self
 
 from signer.domain.errors import InvalidRequestError
 from signer.formats.pdf_process import PdfProcesses
+from signer.formats.pdf_requests import FieldRequest
 
 ROOM_BYTES = 32 * 1024
 """Kept for the CMS: chain, attribute certificates, and a time-stamp."""
@@ -27,9 +28,10 @@ class OwnPDF:
         """Append the field; raises DocumentRefusedError."""
         processes = PdfProcesses(size=1)
         try:
-            increment = processes.append_signature_field(
-                original, f"Signature-{secrets.token_hex(8)}", ROOM_BYTES, at
+            field = FieldRequest(
+                name=f"Signature-{secrets.token_hex(8)}", room=ROOM_BYTES, signing_time=at
             )
+            increment = processes.append_field(original, field)
         finally:
             processes.close()
         return cls(original, increment.appended, (increment.contents_start, increment.contents_end))

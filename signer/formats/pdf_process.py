@@ -11,7 +11,6 @@ import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import IO, Any, Final, final
 
 from signer.domain.errors import BusyError, DocumentRefusedError, UnavailableError
@@ -165,14 +164,6 @@ class PdfProcesses:
         UnavailableError when the process ended for a reason that is not the document's.
         """
         return self._append({"operation": "field", "field": request.as_json()}, (document, logo))
-
-    def append_signature_field(
-        self, document: bytes, field_name: str, room: int, signing_time: datetime
-    ) -> PdfIncrement:
-        """Append an invisible approval signature; raises as :meth:`append_field`."""
-        return self.append_field(
-            document, FieldRequest(name=field_name, room=room, signing_time=signing_time)
-        )
 
     def append_archive(
         self, document: bytes, material: ValidationMaterial, *, field_name: str = "", room: int = 0

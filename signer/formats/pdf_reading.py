@@ -155,7 +155,7 @@ def list_signatures(document: bytes) -> tuple[dict[str, Any], tuple[bytes, ...]]
         # Without the zeros that fill /Contents up.
         parts.append(cms.ContentInfo.load(one.pkcs7_content).dump())
     header = {"signatures": described, "stored": _stored_revision(reader)}
-    return header, (*parts, *_stored_certificates(reader))
+    return header, (*parts, *stored_certificates(reader))
 
 
 def _stored_revision(reader: PdfFileReader) -> int:
@@ -171,7 +171,8 @@ def _stored_revision(reader: PdfFileReader) -> int:
     return max(int(reader.xrefs.get_last_change(one.reference)) for one in objects)
 
 
-def _stored_certificates(reader: PdfFileReader) -> tuple[bytes, ...]:
+def stored_certificates(reader: PdfFileReader) -> tuple[bytes, ...]:
+    """The certificates in the DSS (DER); raises whatever a broken one makes its readers raise."""
     try:
         store = DocumentSecurityStore.read_dss(reader)
     except NoDSSFoundError:

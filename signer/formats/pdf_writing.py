@@ -39,6 +39,7 @@ from signer.formats.pdf_reading import (
     notes,
     open_document,
     signed_fields,
+    stored_certificates,
 )
 from signer.formats.pdf_requests import Box, DocumentNote, FieldRequest, SealRequest
 
@@ -68,6 +69,8 @@ def append_field(document: bytes, request: FieldRequest, logo: bytes) -> Appende
     """A signature dictionary without its signature; raises RefusedError or what pyHanko raises."""
     stream, reader = open_document(document)
     check_author(reader)
+    # A level that adds to the DSS must not fail when the signature is made already.
+    stored_certificates(reader)
     earlier = signed_fields(reader)
     if request.certification and earlier:
         raise RefusedError("a PDF that is signed already cannot be certified")

@@ -453,3 +453,18 @@ def test_what_a_signer_should_know_is_noted(pades, catalogue, note):
     field = b"<< /FT /Tx /T (A) /V () >>"
     assert pades.inspect(write_pdf(field, catalogue=catalogue)) == (note,)
     assert pades.inspect(write_pdf(field)) == ()
+
+
+@pytest.mark.parametrize(
+    "store",
+    [
+        pytest.param(b"/DSS << /Certs [5 0 R] >> ", id="no certificate"),
+        pytest.param(b"/DSS << /OCSPs [5 0 R] >> ", id="no answer"),
+        pytest.param(b"/DSS << /CRLs [5 0 R] >> ", id="no list"),
+        pytest.param(b"/DSS << /Certs [1 0 R] >> ", id="no stream"),
+    ],
+)
+def test_a_broken_dss_is_refused_before_anything_is_signed(signed, store):
+    document = write_pdf(stream_object(b"nonsense"), catalogue=store)
+    with pytest.raises(DocumentRefusedError, match="broken"):
+        signed(document, Level.B_LT)
