@@ -58,9 +58,7 @@ _APPLIES: Final = {
     "pss": _XML_OR_JSON | {ItemKind.RAW},
     "container": frozenset({ItemKind.ASIC_E, ItemKind.ASIC_S}),
     "serialisation": frozenset({ItemKind.JADES, ItemKind.JADES_DIGEST}),
-    "parallel": frozenset(
-        {ItemKind.CADES, ItemKind.XADES, ItemKind.JADES, ItemKind.ASIC_E, ItemKind.ASIC_S}
-    ),
+    "parallel": frozenset({ItemKind.CADES, ItemKind.JADES, ItemKind.ASIC_E, ItemKind.ASIC_S}),
     "pdf": frozenset({ItemKind.PADES}),
 }
 """Which kinds know an option; the signed properties are known to all but raw."""

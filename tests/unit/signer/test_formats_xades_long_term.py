@@ -9,7 +9,8 @@ from signer.domain.transaction import ItemKind, Level
 from signer.domain.values import KeyAlgorithm
 from signer.formats.asic.xades import ASiCWithXAdES
 from signer.formats.xades import XAdES, XAdESExtender
-from signer.validation import TrustPolicy, Verifier
+from signer.validation import FileKind, TrustPolicy, Verifier
+from signer.validation.verifier import kind_of
 from tests.fixtures.xades import DOCUMENT, signed_file, xml_item
 
 FILES = (signed_file("a.txt", b"first"), signed_file("b.txt", b"second"))
@@ -45,6 +46,15 @@ def test_a_container_has_everything_inside(signing, offline):
     report = offline.verify_container(signing.made(signing.holder(), item))
     assert report.has_passed, report
     assert report.signatures[0].level is Level.B_LTA
+
+
+def test_kinds_are_told_from_content(signing):
+    xml = signing.made(signing.holder(), xml_item(DOCUMENT))
+    packed = signing.made(signing.holder(), xml_item(files=FILES, kind=ItemKind.ASIC_E))
+    assert kind_of(xml) is FileKind.XML
+    assert kind_of(b"\xef\xbb\xbf\n " + xml) is FileKind.XML
+    assert kind_of(packed) is FileKind.CONTAINER
+    assert kind_of(packed[:20]) is FileKind.UNKNOWN
 
 
 def test_below_b_lt_nobody_vouches_offline(signing, offline):
