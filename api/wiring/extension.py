@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping
 
 from certs.validation_data import OnlineValidationData
+from signer.formats.asic.cades import ASiCWithCAdESExtender
+from signer.formats.asic.signing import ASiCExtender
 from signer.formats.asic.xades import ASiCWithXAdESExtender
 from signer.formats.cades import CAdESExtender
 from signer.formats.pades import PAdES
@@ -19,7 +21,9 @@ def extenders(pades: PAdES) -> Mapping[FileKind, Extender]:
         FileKind.PDF: pades,
         FileKind.CMS: CAdESExtender(),
         FileKind.XML: XAdESExtender(),
-        FileKind.CONTAINER: ASiCWithXAdESExtender(),
+        FileKind.CONTAINER: ASiCExtender(
+            xades=ASiCWithXAdESExtender(), cades=ASiCWithCAdESExtender()
+        ),
     }
 
 

@@ -10,6 +10,7 @@ from signer.domain.errors import InvalidRequestError
 from signer.domain.signature_options import ContainerSignature
 from signer.domain.transaction import ItemKind, SigningItem
 from signer.domain.values import SignatureAlgorithm, SignatureValue
+from signer.formats.asic.cades import ASiCWithCAdES
 from signer.formats.asic.signing import ASiC
 from signer.formats.asic.xades import ASiCWithXAdES
 from signer.formats.cades import CAdES
@@ -67,7 +68,9 @@ class DocumentSigner:
 
 def baseline_formats(pades: PAdES) -> Mapping[ItemKind, SignatureFormat]:
     """The formats of this release, by kind of item."""
-    containers = ASiC({ContainerSignature.XADES: ASiCWithXAdES()})
+    containers = ASiC(
+        {ContainerSignature.XADES: ASiCWithXAdES(), ContainerSignature.CADES: ASiCWithCAdES()}
+    )
     return MappingProxyType(
         {
             ItemKind.ASIC_E: containers,

@@ -44,12 +44,9 @@ def prepare_cms(
         msg = f"level {item.level} is not served for {item.kind}"
         raise InvalidRequestError(msg, field="level")
     if item.options.pss:
-        msg = "RSASSA-PSS is not served in CMS"
-        raise InvalidRequestError(msg, field="pss")
-    properties = item.options.properties
-    if item.options.pss:
         msg = "RSASSA-PSS is served for raw signatures, XAdES and JAdES"
         raise InvalidRequestError(msg, field="pss")
+    properties = item.options.properties
     algorithm = SignatureAlgorithm.of(identity.key_algorithm, message_digest.algorithm)
     certificates = without_root(identity.chain_der)
     attributes = None
@@ -90,6 +87,35 @@ def complete_cms(
         timestamp=_timestamp(prepared, value, services),
         enclosed=enclosed,
     )
+
+
+def finish_cms(
+    prepared: Prepared,
+    value: SignatureValue,
+    services: TrustServices,
+    *,
+    content: Digest,
+    enclosed: bytes | None = None,
+    beside: bytes | None = None,
+) -> bytes:
+    """DER of the ContentInfo at the level of ``prepared``.
+
+    ``content`` is the digest of what is signed; ``beside`` a CMS that gets the signature added.
+    Raises as :meth:`~signer.formats.port.SignatureFormat.complete`.
+    """
+    if beside is None:
+        made = complete_cms(prepared, value, services, enclosed=enclosed)
+        if prepared.level in STAMPED_AT_ONCE:
+            return made
+        parts = SignedDataParts.parse(made)
+    else:
+        parts = _beside_others(prepared, value, beside, services)
+    if prepared.level not in STAMPED_AT_ONCE:
+        signer = _signer_with(parts, value)
+        parts = LevelRaiser(services).raised(
+            parts, signer, prepared.level, content, present=Level.B_T
+        )
+    return parts.encode()
 
 
 def content_timestamp(item: SigningItem, content: Digest, services: TrustServices) -> bytes | None:
@@ -137,22 +163,15 @@ class CAdES:
         services: TrustServices,
     ) -> bytes:
         """See :class:`~signer.formats.port.SignatureFormat`."""
-        if item.options.parallel:
-            parts = _beside_others(prepared, value, item, services)
-        else:
-            enveloping = item.options.packaging is Packaging.ENVELOPING
-            made = complete_cms(
-                prepared, value, services, enclosed=item.document if enveloping else None
-            )
-            if prepared.level in STAMPED_AT_ONCE:
-                return made
-            parts = SignedDataParts.parse(made)
-        if prepared.level not in STAMPED_AT_ONCE:
-            signer = _signer_with(parts, value)
-            parts = LevelRaiser(services).raised(
-                parts, signer, prepared.level, _signed_content(item), present=Level.B_T
-            )
-        return parts.encode()
+        enveloping = item.options.packaging is Packaging.ENVELOPING
+        return finish_cms(
+            prepared,
+            value,
+            services,
+            content=_signed_content(item),
+            enclosed=item.document if enveloping else None,
+            beside=item.document if item.options.parallel else None,
+        )
 
 
 @final
@@ -267,12 +286,9 @@ def _check_message_digest(
 
 
 def _beside_others(
-    prepared: Prepared, value: SignatureValue, item: SigningItem, services: TrustServices
+    prepared: Prepared, value: SignatureValue, beside: bytes, services: TrustServices
 ) -> SignedDataParts:
-    if item.document is None:
-        msg = "a parallel signature is completed with the file it goes into"
-        raise IntegrityAlarmError(msg)
-    parts = SignedDataParts.parse(item.document)
+    parts = SignedDataParts.parse_der(beside)
     encoded = template_for(prepared.certificates, prepared.algorithm).signer_info(
         prepared.to_be_signed, value, timestamp=_timestamp(prepared, value, services)
     )

@@ -14,6 +14,7 @@ from signer.domain.errors import IntegrityAlarmError
 from signer.domain.signature_options import Certification
 from signer.domain.transaction import ItemKind, SigningItem
 from signer.domain.values import DTBSR, Digest, DigestAlgorithm
+from signer.sam.container_manifest import container_content, is_cms_container
 from signer.sam.pdf_dictionary import check_dictionary
 from signer.sam.refusal import Signatory, refuse
 from signer.sam.signed_attributes import SignedAttributes
@@ -79,6 +80,8 @@ def dtbsr_of(item: SigningItem, evidence: DocumentEvidence, signatory: Signatory
 
 def _message_digest(item: SigningItem, evidence: DocumentEvidence) -> Digest:
     """What the message-digest attribute must be."""
+    if is_cms_container(item):
+        return container_content(item)
     if item.kind.is_whole_document:
         if item.document is None:
             refuse("a whole document was granted, but its bytes are missing")

@@ -5,14 +5,17 @@ import codecs
 import hashlib
 import logging
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, final
 
 from pyhanko.sign.validation.errors import SignatureValidationError
 
-from signer.asic import is_container
+from signer.asic import Container, is_container
+from signer.domain.errors import DocumentRefusedError
 from signer.ports import Clock
 from signer.validation.asic import ContainerVerifier
+from signer.validation.asic_cades import CAdESContainerVerifier, cades_files
 from signer.validation.cms_judge import CMSJudge, no_content
 from signer.validation.cms_reading import UNREADABLE, content_hash, known, signed_data_of
 from signer.validation.pdf import PDFVerifier
@@ -101,6 +104,10 @@ class Verifier:
 
     def verify_container(self, container: bytes) -> VerificationReport:
         """Every signature of an ASiC container."""
+        with suppress(DocumentRefusedError):
+            unpacked = Container.read(container)
+            if cades_files(unpacked):
+                return CAdESContainerVerifier(self.policy, self.clock, _verify_cms).verify(unpacked)
         return ContainerVerifier(XAdESVerifier(self.policy, self.clock)).verify(container)
 
     def verify_timestamp(self, token: bytes, content: bytes) -> TimestampReport:
@@ -140,6 +147,12 @@ class Verifier:
         return asyncio.run(
             self._judge.signature(_with_only(signed_data, signer_info), given, content_digest)
         )
+
+
+def _verify_cms(
+    policy: TrustPolicy, clock: Clock, signature: bytes, content: bytes
+) -> VerificationReport:
+    return Verifier(policy, clock).verify_cades(signature, content=content)
 
 
 def _with_only(signed_data: Any, signer_info: Any) -> Any:  # noqa: ANN401 - asn1crypto has no types

@@ -5,11 +5,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import final
 
+from signer.asic import Container
 from signer.domain.errors import InvalidRequestError
-from signer.domain.signature_options import ContainerSignature
-from signer.domain.transaction import SigningItem
+from signer.domain.signature_options import ContainerSignature, SignedFile
+from signer.domain.transaction import Level, SigningItem
 from signer.domain.values import SignatureValue
-from signer.formats.port import Prepared, SignatureFormat, SigningIdentity, TrustServices
+from signer.formats.asic.cades import signature_files
+from signer.formats.port import (
+    Extender,
+    Prepared,
+    SignatureFormat,
+    SigningIdentity,
+    TrustServices,
+)
 
 
 @final
@@ -45,3 +53,23 @@ class ASiC:
             msg = f"containers with {item.options.container} are not served here"
             raise InvalidRequestError(msg, field="container")
         return chosen
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class ASiCExtender:
+    """Passes on by what a container's signatures are."""
+
+    xades: Extender
+    cades: Extender
+
+    def extend(
+        self,
+        signed: bytes,
+        level: Level,
+        services: TrustServices,
+        detached: tuple[SignedFile, ...] = (),
+    ) -> bytes:
+        """See :class:`~signer.formats.port.Extender`."""
+        chosen = self.cades if signature_files(Container.read(signed)) else self.xades
+        return chosen.extend(signed, level, services, detached)
