@@ -81,6 +81,8 @@ def test_a_client_that_keeps_the_old_certificate_signs_until_it_is_retired(
 @pytest.mark.usefixtures("rotation")
 def test_bad_padding_wrong_text_and_a_wrong_pin_are_one_answer(service, scmd, ana):
     """Bleichenbacher asks which ciphertexts are well padded: the door does not say."""
+    patient = service.variant(limit_pin_delays_seconds="0")
+    scmd = replace(scmd, service=patient, app=patient.app)
     certificate = published(service)
     user = encrypted(certificate, ana.phone)
     noise = bytes([0]) + secrets.token_bytes(SIZE - 1)
