@@ -18,6 +18,7 @@ from pyhanko.sign.signers.pdf_cms import SimpleSigner
 from pyhanko.sign.signers.pdf_signer import PdfSignatureMetadata
 
 from signer.domain.errors import DocumentRefusedError, UnavailableError
+from signer.domain.transaction import Level
 from signer.formats import pdf_process
 from signer.formats.pades import PAdES
 from signer.formats.pdf_process import PdfLimits, PdfProcesses
@@ -95,6 +96,12 @@ def test_a_hostile_pdf_is_refused_and_the_next_is_signed(pades, document, cause,
         pades.inspect(document)
     assert refusal.value.field == "document"
     pades.inspect(pdf)
+
+
+@pytest.mark.parametrize("document", [one for one, _ in HOSTILE.values()], ids=HOSTILE)
+def test_a_hostile_pdf_is_not_extended_either(pades, sign, document):
+    with pytest.raises(DocumentRefusedError):
+        pades.extend(document, Level.B_LTA, sign.documents.services)
 
 
 @pytest.fixture

@@ -1,11 +1,14 @@
 """The SAM reads from the prepared PDF whether it certifies, and as what."""
 
+import io
 from dataclasses import replace
 
 import pytest
+from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.pdf_utils.writer import copy_into_new_writer
 
 from signer.domain.errors import IntegrityAlarmError
-from signer.domain.signature_options import Certification, PDFOptions, SignatureOptions
+from signer.domain.signature_options import Certification, PDFOptions, Seal, SignatureOptions
 from signer.domain.transaction import ItemKind
 from signer.sam.documents import DocumentEvidence, Signatory, dtbsr_of
 from tests.fixtures.documents import item_of
@@ -19,8 +22,8 @@ def options(**pdf):
 def judged(trust, sign, pdf):
     """``judged(prepared options, granted options, change)``: the SAM's answer."""
 
-    def judge(prepared, granted, change=lambda document: document):
-        item = replace(item_of(ItemKind.PADES, pdf), options=options(**prepared))
+    def judge(prepared, granted, change=lambda document: document, document=pdf):
+        item = replace(item_of(ItemKind.PADES, document), options=options(**prepared))
         made = sign.prepare(trust.ec, item)
         evidence = DocumentEvidence(
             to_be_signed=made.to_be_signed, prepared_document=change(made.prepared_document)
@@ -58,3 +61,14 @@ def test_another_meaning_than_the_granted_is_refused(judged, prepared, granted):
 def test_another_kind_of_signature_is_refused(judged):
     with pytest.raises(IntegrityAlarmError, match="another kind"):
         judged({}, {}, lambda pdf: pdf.replace(b"/ETSI.CAdES.detached", b"/adbe.pkcs7.detached"))
+
+
+def test_a_pdf_whose_cross_references_are_streams_is_judged_too(judged, pdf):
+    out = io.BytesIO()
+    reader = PdfFileReader(io.BytesIO(pdf))
+    copy_into_new_writer(reader, writer_kwargs={"stream_xrefs": True}).write(out)
+    assert b"/Type /XRef" in out.getvalue()
+    asked = {"certification": Certification.FORMS, "seal": Seal(), "reason": "Aprovação"}
+    assert judged(asked, asked, document=out.getvalue())
+    with pytest.raises(IntegrityAlarmError, match="certification"):
+        judged(asked, {}, document=out.getvalue())
