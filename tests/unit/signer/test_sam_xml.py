@@ -2,6 +2,8 @@
 
 import base64
 import hashlib
+import io
+import zipfile
 from dataclasses import replace
 
 import pytest
@@ -160,6 +162,8 @@ def test_every_algorithm_is_checked_for_itself(sign_xml, trust, kind, algorithm)
         ),
         pytest.param(b'Type="http://uri.etsi.org/01903#SignedProperties" ', b"", id="no type"),
         pytest.param(b'-properties"', b'-other"', id="other properties"),
+        pytest.param(b"01903#SignedProperties", b"01903#Other", id="other type"),
+        pytest.param(b"<ds:DigestValue>", b"<ds:DigestValue>!", id="not base64"),
         pytest.param(
             b'URI="contrato.xml">',
             b'URI="contrato.xml"><ds:Transforms><ds:Transform Algorithm="http://www.w3.org/TR/'
@@ -209,6 +213,16 @@ def test_a_changed_signed_info_is_refused(case, old, new):
             id="a property more",
         ),
         pytest.param(b"</xades:CertDigest>", b"</xades:CertDigest>x", id="text beside"),
+        pytest.param(b"</xades:SignerRoleV2>", b"x</xades:SignerRoleV2>", id="text after"),
+        pytest.param(b"<xades:SignerRoleV2>", b"<xades:SignerRoleV2>x", id="text before"),
+        pytest.param(
+            b"<xades:AllSignedDataObjects>", b"<xades:AllSignedDataObjects>x", id="scope with text"
+        ),
+        pytest.param(
+            b'xml-exc-c14n#"></ds:CanonicalizationMethod><xades:Enc',
+            b'xml-c14n11"></ds:CanonicalizationMethod><xades:Enc',
+            id="canonicalisation of the time-stamp",
+        ),
     ],
 )
 def test_changed_properties_are_refused_though_the_reference_fits(case, old, new):
@@ -310,6 +324,47 @@ def test_files_that_were_not_granted_are_refused(sign_xml, lawyer, change):
     case = Case(sign_xml, lawyer, ITEMS["files"])
     case.item = xml_item(files=change(FILES), options=case.item.options)
     with pytest.raises(IntegrityAlarmError):
+        case.check()
+
+
+def test_two_references_do_not_share_an_identifier(sign_xml, lawyer):
+    case = Case(sign_xml, lawyer, ITEMS["files"])
+    with pytest.raises(IntegrityAlarmError, match="same identifier"):
+        case.with_info(b"-ref-1", b"-ref-0").check()
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        pytest.param(
+            xml_item(b"<!DOCTYPE a><a/>", options=ITEMS["enveloped"].options), id="doctype"
+        ),
+        pytest.param(xml_item(b"text", options=ITEMS["enveloped"].options), id="no XML"),
+        pytest.param(
+            xml_item(
+                b"x",
+                kind=ItemKind.XADES_DIGEST,
+                options=SignatureOptions(packaging=Packaging.ENVELOPING),
+            ),
+            id="enveloping a digest",
+        ),
+    ],
+)
+def test_what_formats_would_never_prepare_is_refused_here_too(case, item):
+    case.item = item
+    with pytest.raises(IntegrityAlarmError):
+        case.check()
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_a_container_with_one_name_twice_is_refused(case):
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name in ("mimetype", "a.txt", "a.txt"):
+            archive.writestr(name, name)
+    options = SignatureOptions(parallel=True)
+    case.item = xml_item(packed.getvalue(), kind=ItemKind.ASIC_E, options=options)
+    with pytest.raises(IntegrityAlarmError, match="same name"):
         case.check()
 
 
