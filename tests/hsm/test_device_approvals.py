@@ -5,7 +5,7 @@ from base64 import b64decode
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import insert, select, update
 
 from signer.adapters.signature_check import verifies
 from signer.adapters.store.tables.activation import signing_item
@@ -164,9 +164,23 @@ def test_a_device_row_nobody_registered_is_not_believed(world):
     """Who writes to the database does not thereby approve: the registration is a keyed code."""
     identifier, handle, _ = world.ask()
     planted = Phone(world.service.app, world.stores.clock)
-    world.approve(identifier)
-    world.change(device, {"svd_der": planted.svd_der}, id=world.phone.id)
+    with world.stores.database.begin() as connection:
+        query = select(device).where(device.c.id == world.phone.id)
+        row = connection.execute(query).mappings().one()
+        forged = {**row, "id": planted.id, "svd_der": planted.svd_der}
+        connection.execute(insert(device).values(forged))
+    (question,) = world.phone.pending()
+    message = b64decode(question["to_sign"]["approve"])
+    assert planted.say(identifier, "approve", message).status_code == 403
+    answer = {
+        "device_id": planted.id,
+        "decision": "approve",
+        "signature": planted.sign(message),
+        "answered_at": world.stores.clock.now(),
+    }
+    world.change(approval, answer, transaction_id=identifier)
     assert world.redeem(identifier, handle) is None
+    assert world.transaction(identifier).state is TransactionState.ASKED
 
 
 def test_a_new_authentication_pin_ends_every_registration(world):

@@ -24,7 +24,7 @@ from zeep.transports import Transport
 
 from tests.fixtures.installations import Installation, served
 
-pytestmark = pytest.mark.interop
+pytestmark = [pytest.mark.interop, pytest.mark.timeout(400)]
 
 FOLDER = "/Ama.Authentication.Frontend"
 SHA256 = bytes.fromhex("3031300d060960864801650304020105000420")

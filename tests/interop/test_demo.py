@@ -23,6 +23,9 @@ from signer.domain.errors import (
 from signer.domain.values import Secret, TransactionId
 from tests.fixtures.installations import Installation, served
 
+pytestmark = pytest.mark.timeout(400)
+"""Twelve people get keys before the first test begins."""
+
 ITEM = Wanted(kind="raw", name="contrato.pdf", content=bytes(32), digest_only=True)
 SHORTEST_LIFETIME = 60
 
