@@ -163,14 +163,17 @@ class CAdES:
         services: TrustServices,
     ) -> bytes:
         """See :class:`~signer.formats.port.SignatureFormat`."""
-        enveloping = item.options.packaging is Packaging.ENVELOPING
+        options = item.options
+        enclosed = item.document if options.packaging is Packaging.ENVELOPING else None
+        if prepared.level in STAMPED_AT_ONCE and not options.parallel:
+            return complete_cms(prepared, value, services, enclosed=enclosed)
         return finish_cms(
             prepared,
             value,
             services,
             content=_signed_content(item),
-            enclosed=item.document if enveloping else None,
-            beside=item.document if item.options.parallel else None,
+            enclosed=enclosed,
+            beside=item.document if options.parallel else None,
         )
 
 

@@ -6,6 +6,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from certs import profiles
 from certs.authority import Validity, validity_of
@@ -226,6 +227,21 @@ def test_a_responder_without_the_ocsp_usage_is_not_believed(pki, source, answers
     wrong = with_responder(pki, answers, delegate(pki, key, plain), key)
     with pytest.raises(RevocationUnavailableError):
         source(wrong).collect([leaf])
+
+
+def test_a_responder_certified_for_something_else_is_not_believed(pki, source, answers, leaf):
+    key = pki.keys[Role.OCSP_ISSUING]
+    usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING])
+    other = delegate(pki, key, (profiles.key_usage(signature=True), (usage, False)))
+    with pytest.raises(RevocationUnavailableError):
+        source(with_responder(pki, answers, other, key)).collect([leaf])
+
+
+def test_an_answer_signed_with_another_key_is_not_believed(pki, source, answers, leaf):
+    responder = pki.hierarchy.certificate(Role.OCSP_ISSUING)
+    forged = with_responder(pki, answers, responder, pki.keys[Role.TSA])
+    with pytest.raises(RevocationUnavailableError):
+        source(forged).collect([leaf])
 
 
 def test_a_responder_certified_by_another_ca_is_not_believed(pki, source, answers, leaf):

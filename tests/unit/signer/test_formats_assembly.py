@@ -9,6 +9,7 @@ from signer.domain.errors import (
     DocumentRefusedError,
     IntegrityAlarmError,
     InvalidRequestError,
+    RevocationUnavailableError,
     TimestampUnavailableError,
 )
 from signer.domain.transaction import ItemKind, Level
@@ -64,12 +65,11 @@ def test_an_unknown_kind_in_a_prepared_signature_is_an_alarm(trust, sign):
         Prepared.from_bytes(json.dumps(stored).encode())
 
 
-@pytest.mark.parametrize("kind", [ItemKind.PADES, ItemKind.PADES_DIGEST])
+@pytest.mark.parametrize("kind", [ItemKind.CADES, ItemKind.PADES, ItemKind.PADES_DIGEST])
 @pytest.mark.parametrize("level", [Level.B_LT, Level.B_LTA])
-def test_a_level_not_served_is_refused_never_lowered(trust, sign, kind, level, pdf):
-    with pytest.raises(InvalidRequestError) as refusal:
-        sign.prepare(trust.ec, item_of(kind, pdf, level))
-    assert refusal.value.field == "level"
+def test_a_level_without_its_data_is_an_error_never_lowered(trust, sign, kind, level, pdf):
+    with pytest.raises(RevocationUnavailableError):
+        sign(trust.ec, item_of(kind, pdf, level))
 
 
 @pytest.mark.parametrize("kind", [ItemKind.CADES, ItemKind.PADES])
