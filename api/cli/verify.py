@@ -15,6 +15,8 @@ from api.client.revocation import AskedRevocation
 from api.settings import Settings
 from signer.adapters.system_clock import SystemClock
 from signer.domain.errors import ConfigurationError, InvalidRequestError
+from signer.domain.signature_options import SignedFile
+from signer.domain.values import Digest, DigestAlgorithm
 from signer.validation import (
     FileKind,
     Indication,
@@ -120,10 +122,23 @@ def judge(verifier: Verifier, signed: bytes, over: Mapping[str, bytes]) -> Repor
         FileKind.CMS: lambda: verifier.verify_cades(signed, content=only),
         FileKind.XML: lambda: verifier.verify_xades(signed, over),
         FileKind.CONTAINER: lambda: verifier.verify_container(signed),
+        FileKind.JWS: lambda: verifier.verify_jades(signed, _beside(over)),
     }
     if kind not in judges:
         return VerificationReport(kind=kind, problems=("no kind of signature known here",))
     return judges[kind]()
+
+
+def _beside(over: Mapping[str, bytes]) -> tuple[SignedFile, ...]:
+    return tuple(
+        SignedFile(
+            name=name,
+            media_type="application/octet-stream",
+            digest=Digest.of(DigestAlgorithm.SHA256, content),
+            content=content,
+        )
+        for name, content in over.items()
+    )
 
 
 def has_passed(judged: Report) -> bool:

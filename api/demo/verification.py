@@ -40,6 +40,7 @@ def verify_samples(demo: Demo, samples: Samples) -> tuple[Verdict, ...]:
         ),
         _judged("pyHanko, PDF with seal", verifier.verify_pdf(samples.pades_lta.read_bytes())),
         _judged("our verifier, XAdES", verifier.verify_xades(samples.xades.read_bytes())),
+        _judged("our verifier, JAdES", verifier.verify_jades(samples.jades.read_bytes())),
         _judged("our verifier, ASiC-E", verifier.verify_container(samples.asice.read_bytes())),
     ]
     openssl = shutil.which("openssl")

@@ -7,6 +7,7 @@ from signer.formats.asic.cades import ASiCWithCAdESExtender
 from signer.formats.asic.signing import ASiCExtender
 from signer.formats.asic.xades import ASiCWithXAdESExtender
 from signer.formats.cades import CAdESExtender
+from signer.formats.jades.signing import JAdESExtender
 from signer.formats.pades import PAdES
 from signer.formats.port import Extender, TrustServices
 from signer.formats.xades.extension import XAdESExtender
@@ -21,6 +22,7 @@ def extenders(pades: PAdES) -> Mapping[FileKind, Extender]:
         FileKind.PDF: pades,
         FileKind.CMS: CAdESExtender(),
         FileKind.XML: XAdESExtender(),
+        FileKind.JWS: JAdESExtender(),
         FileKind.CONTAINER: ASiCExtender(
             xades=ASiCWithXAdESExtender(), cades=ASiCWithCAdESExtender()
         ),

@@ -79,6 +79,8 @@ class ExtendSignature:
                 return self.verifier.verify_xades(signed, contents)
             case FileKind.CONTAINER:
                 return self.verifier.verify_container(signed)
+            case FileKind.JWS:
+                return self.verifier.verify_jades(signed, detached)
             case _:
                 msg = "this kind of file cannot be verified"
                 raise DocumentRefusedError(msg, field="document")

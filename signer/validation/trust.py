@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum, unique
 from typing import Any, Final
 
@@ -25,6 +25,10 @@ Certificate = Any
 """``asn1crypto.x509.Certificate``, which has no types."""
 
 _MAX_QUESTIONS: Final = 32
+_CLOCKS_DIFFER: Final = timedelta(minutes=1)
+"""How much newer than the moment of judgement an answer may say it is: it is asked meanwhile, and
+its maker has a clock of its own.
+"""
 
 
 @unique
@@ -111,6 +115,7 @@ class Knowledge:
             revinfo_policy=CertRevTrustPolicy(
                 RevocationCheckingPolicy.from_legacy(self._rule.mode)
             ),
+            time_tolerance=_CLOCKS_DIFFER,
         )
         return SignatureValidationSpec(
             cert_validation_policy=certificates,
@@ -131,6 +136,7 @@ class Knowledge:
             trust_roots=self._anchors,
             other_certs=self._certificates,
             moment=moment,
+            time_tolerance=_CLOCKS_DIFFER,
             crls=[one.crl_data for one in self._crls],
             ocsps=[one.ocsp_response_data for one in self._ocsps],
             allow_fetching=False,

@@ -4,20 +4,23 @@ import asyncio
 import codecs
 import hashlib
 import logging
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, final
+from typing import Any, Final, final
 
 from pyhanko.sign.validation.errors import SignatureValidationError
 
 from signer.asic import Container, is_container
 from signer.domain.errors import DocumentRefusedError
+from signer.domain.signature_options import SignedFile
 from signer.ports import Clock
 from signer.validation.asic import ContainerVerifier
 from signer.validation.asic_cades import CAdESContainerVerifier, cades_files
 from signer.validation.cms_judge import CMSJudge, no_content
 from signer.validation.cms_reading import UNREADABLE, content_hash, known, signed_data_of
+from signer.validation.jades import JAdESVerifier
 from signer.validation.pdf import PDFVerifier
 from signer.validation.report import (
     FileKind,
@@ -34,6 +37,9 @@ for _library in ("pyhanko", "pyhanko_certvalidator"):
     logging.getLogger(_library).addHandler(logging.NullHandler())
 
 
+_COMPACT_JWS: Final = re.compile(rb"eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]+\s*\Z")
+
+
 def kind_of(content: bytes) -> FileKind:
     """Tell a file's kind from its bytes, never from its name."""
     if content.startswith(b"%PDF-"):
@@ -42,6 +48,8 @@ def kind_of(content: bytes) -> FileKind:
         return FileKind.CONTAINER
     if content.removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"<"):
         return FileKind.XML
+    if _COMPACT_JWS.match(content) or content.lstrip().startswith(b"{"):
+        return FileKind.JWS
     try:
         signed_data = signed_data_of(content)
         inner = signed_data["encap_content_info"]["content_type"].native
@@ -101,6 +109,10 @@ class Verifier:
     ) -> VerificationReport:
         """Every XAdES of an XML document; ``contents`` are detached files by name."""
         return XAdESVerifier(self.policy, self.clock).verify(document, contents)
+
+    def verify_jades(self, document: bytes, files: Sequence[SignedFile] = ()) -> VerificationReport:
+        """Every signature of a JWS; ``files`` lie beside it, or their digests."""
+        return JAdESVerifier(self.policy, self.clock).verify(document, files)
 
     def verify_container(self, container: bytes) -> VerificationReport:
         """Every signature of an ASiC container."""

@@ -36,6 +36,11 @@ CASES = {
     "pdf": (whole("pades", a_pdf()), "verify_pdf", {}),
     "cms": (whole("cades", CONTENT), "verify_cades", {"content": CONTENT}),
     "xml": ({**whole("xades", XML), "options": {"packaging": "enveloped"}}, "verify_xades", {}),
+    "jws": (
+        {**whole("jades", CONTENT), "options": {"packaging": "enveloping"}},
+        "verify_jades",
+        {},
+    ),
     "container": (
         {"kind": "asic-e", "name": "x", "files": [{"name": "a.txt", "document": b64(CONTENT)}]},
         "verify_container",
