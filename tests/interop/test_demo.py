@@ -134,7 +134,9 @@ def test_the_description_has_every_key_and_is_for_its_owner_only(demo):
     for client in facts["clients"].values():
         assert client["client_id"]
         assert client["client_secret"]
-    assert set(facts["files"]) == {"pades", "cades", "content"}
+    assert set(facts["files"]) == {
+        "pades", "cades", "pades_lta", "xades", "asice", "jades", "content",
+    }  # fmt: skip
     paths = [facts[name] for name in ("tls_ca", "trust_anchor", "trusted_list")]
     for path in [*paths, *facts["files"].values()]:
         assert Path(path).is_file(), path
