@@ -32,7 +32,12 @@ def test_loopback_addresses_in_certificates_are_not_asked_unless_allowed(online_
 
 @pytest.mark.parametrize(
     ("kind", "reason"),
-    [("endless", "too long"), ("server_error", "status"), ("redirect", "status"), ("refused", "Error")],
+    [
+        ("endless", "too long"),
+        ("server_error", "status"),
+        ("redirect", "status"),
+        ("refused", "Error"),
+    ],
 )
 def test_a_broken_server_is_a_fetch_error(tsa_workshop, kind, reason):
     url = tsa_workshop.make(kind).url
