@@ -83,7 +83,7 @@ _ITEMS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
             "name": "fatura.json",
             "document": JSON,
             "level": "B-T",
-            "options": {"packaging": "enveloping", "serialisation": "flattened"},
+            "options": {"packaging": "enveloping"},
         },
     ),
 }

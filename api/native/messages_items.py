@@ -8,7 +8,7 @@ from pydantic import Field
 
 from api.native.messages_options import DIGESTS, Chosen, DigestName, OptionsIn, base64_of
 from signer.domain.errors import InvalidRequestError
-from signer.domain.signature_options import SignedFile
+from signer.domain.signature_options import Serialisation, SignedFile
 from signer.domain.transaction import ItemKind, Level, SigningItem, files_digest
 from signer.domain.values import DTBSR, Digest, DigestAlgorithm
 
@@ -80,9 +80,17 @@ class ItemIn(Chosen):
         if self.kind is ItemKind.RAW and self.level is not Level.B_B:
             raise InvalidRequestError("a raw signature has no level", field=f"{field}.level")
         item = self._content(ordinal, DIGESTS[self.digest_algorithm], field, document_limit)
-        if self.options is None:
-            return item
-        return replace(item, options=self.options.value(self.kind, f"{field}.options"))
+        chosen = self.options or OptionsIn()
+        options = chosen.value(self.kind, f"{field}.options")
+        if self._is_jades_that_grows and "serialisation" not in chosen.model_fields_set:
+            # The compact form has no place for what comes after the signature.
+            options = replace(options, serialisation=Serialisation.FLATTENED)
+        return replace(item, options=options)
+
+    @property
+    def _is_jades_that_grows(self) -> bool:
+        jades = self.kind in {ItemKind.JADES, ItemKind.JADES_DIGEST}
+        return jades and self.level is not Level.B_B
 
     def _content(
         self, ordinal: int, algorithm: DigestAlgorithm, field: str, limit: int

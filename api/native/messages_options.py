@@ -188,7 +188,7 @@ class OptionsIn(Chosen):
     container: ContainerSignature = ContainerSignature.XADES
     """ASiC: the format of the signature inside."""
     serialisation: Serialisation = Serialisation.COMPACT
-    """JAdES."""
+    """JAdES; default: ``compact``, beyond B-B ``flattened``, where ``compact`` has no room."""
     parallel: bool = False
     """The document is signed already: add a signature beside those it has."""
     pdf: PDFIn | None = None

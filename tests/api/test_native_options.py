@@ -5,7 +5,7 @@ import html
 
 import pytest
 
-from signer.domain.signature_options import CommitmentType
+from signer.domain.signature_options import CommitmentType, Serialisation
 from tests.fixtures.service import Browser, a_pdf, b64, hashed, raw, whole
 
 POLICY = {
@@ -65,6 +65,20 @@ def test_several_files_are_listed_for_the_citizen(service, portal, maria):
     assert "dois.txt" in page
     (kept,) = service.transaction(started["id"]).items
     assert [one.content for one in kept.files] == [b"um.txt", b"dois.txt"]
+
+
+@pytest.mark.parametrize(
+    ("level", "chosen", "written"),
+    [
+        pytest.param("B-B", {}, Serialisation.COMPACT, id="B-B"),
+        pytest.param("B-T", {}, Serialisation.FLATTENED, id="grows"),
+        pytest.param("B-T", {"serialisation": "general"}, Serialisation.GENERAL, id="chosen"),
+    ],
+)
+def test_a_jades_that_grows_is_not_compact(service, portal, maria, level, chosen, written):
+    item = {**hashed("jades-digest", b"x", level), "options": chosen}
+    (kept,) = service.transaction(portal.started(maria, item)["id"]).items
+    assert kept.options.serialisation is written
 
 
 def test_other_options_change_what_the_citizen_approves(service, portal, maria):
