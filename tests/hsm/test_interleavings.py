@@ -43,7 +43,9 @@ class Live:
     results: tuple = ()
     dead: bool = False
     wrong_since_signed: int = 0
-    """Wrong repetitions count too: after three the right one is refused as well."""
+    """Wrong repetitions count too: after three the right one is refused as well.  So do other
+    handles before the signature: they count against the process, not against one of its codes.
+    """
 
 
 class Interleaving:
@@ -199,7 +201,7 @@ class Interleaving:
         try:
             outcome = self.signing.enter_code(self.now(live), handle, code)
         except SigningServiceError:
-            live.wrong_since_signed += bool(live.results)
+            live.wrong_since_signed += bool(live.results) or handle != live.handle
             return
         if live.results:
             repeated = (handle, code) == (live.handle, live.codes[-1])
