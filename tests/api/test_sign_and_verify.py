@@ -141,6 +141,8 @@ def _waiting(served, document, tmp_path):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # A shell's background jobs ignore it, and so would what they start.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - no threads yet
     )
     return process, process.stderr.readline().removeprefix("Authorise at: ").strip()
 
