@@ -15,17 +15,18 @@ from api.cli.output import Reporter, reporter
 from api.cli.tree import ROOT, require_checkout
 from signer.domain.errors import ConfigurationError
 
-PEERS: Final = (
-    "chromium",
-    "default-jdk-headless",
-    "libnss3-tools",
-    "maven",
-    "openssl",
-    "poppler-utils",
-    "xmlsec1",
-)
-"""Debian packages whose programs check what we made."""
-PEER_PROGRAMS: Final = ("chromium", "javac", "certutil", "mvn", "openssl", "pdfsig", "xmlsec1")
+PEERS: Final = {
+    "certutil": "libnss3-tools",
+    "chromium": "chromium",
+    "javac": "default-jdk-headless",
+    "mvn": "maven",
+    "node": "nodejs",
+    "openssl": "openssl",
+    "pdfsig": "poppler-utils",
+    "qpdf": "qpdf",
+    "xmlsec1": "xmlsec1",
+}
+"""Programs that check what we made, and the Debian packages that bring them."""
 SOAK_REPORT: Final = ROOT / "docs" / "soak.md"
 
 
@@ -153,19 +154,20 @@ def _run_and_keep(arguments: Sequence[str], environment: Mapping[str, str]) -> i
 
 def install_peers(report: Reporter) -> None:
     """Install the programs interop tests need, where possible; tests say what is missing."""
-    missing = [program for program in PEER_PROGRAMS if shutil.which(program) is None]
+    missing = [program for program in PEERS if shutil.which(program) is None]
     if not missing:
         return
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
         report.say(f"! not installed: {', '.join(missing)}; tests that need them will be skipped")
         return
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    install = ["apt-get", "install", "-y", "-q", "--no-install-recommends", *PEERS]
+    packages = [PEERS[program] for program in missing]
+    install = ["apt-get", "install", "-y", "-q", "--no-install-recommends", *packages]
     for step in (install, ["apt-get", "update", "-q"], install):
         outcome = subprocess.run(step, check=False, env=environment, capture_output=True, text=True)  # noqa: S603 - fixed arguments
         if outcome.returncode == 0 and step is install:
-            report.done(f"installed {', '.join(PEERS)}")
+            report.done(f"installed {', '.join(packages)}")
             return
     raise ConfigurationError(
-        f"apt-get could not install {', '.join(PEERS)}: {outcome.stderr.strip()[-200:]}"
+        f"apt-get could not install {', '.join(packages)}: {outcome.stderr.strip()[-200:]}"
     )

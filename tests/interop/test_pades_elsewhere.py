@@ -56,7 +56,7 @@ def test_pdfsig_accepts_every_level_and_sees_what_is_covered(
     assert "Signature is Valid" not in _output("pdfsig", "-nocert", tmp_path / "spoilt.pdf")
 
 
-@pytest.mark.skipif(shutil.which("qpdf") is None, reason="allowed: qpdf is not installed")
+@pytest.mark.skipif(shutil.which("qpdf") is None, reason="qpdf not installed")
 @pytest.mark.parametrize("level", list(Level))
 def test_qpdf_finds_no_fault(signed, pdf, tmp_path, level):
     (tmp_path / "signed.pdf").write_bytes(signed(pdf, level, seal=Seal()))
