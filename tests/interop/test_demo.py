@@ -170,7 +170,7 @@ def _run(*command: object, code: int = 0) -> str:
 def _need(*programs: str) -> None:
     for program in programs:
         if shutil.which(program) is None:
-            pytest.skip(f"allowed: {program} is not installed")
+            pytest.skip(f"{program} is not installed")
 
 
 def test_pdfsig_finds_the_signature_valid_and_its_certificate_trusted(demo, tmp_path):
